@@ -1,0 +1,81 @@
+"""The catalog: which methods and checks exist, what they claim and which settings they take.
+
+Both libraries print theirs with ``python -m <library> catalog``; the web tier reads the
+committed JSON, so it never imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from contract.record import FROZEN
+
+
+class Effect(StrEnum):
+    """What a method can honestly claim.
+
+    ``exact``: the data took no part in the training of what is served. ``removal``: weights
+    change with the aim of taking the information out; needs evidence.
+    ``weight_suppression``: weights change, only outputs are meant to. ``serve_suppression``:
+    weights unchanged. The last two may never be worded as "erased".
+    """
+
+    EXACT = "exact"
+    REMOVAL = "removal"
+    WEIGHT_SUPPRESSION = "weight_suppression"
+    SERVE_SUPPRESSION = "serve_suppression"
+
+
+@dataclass(frozen=True, config=FROZEN)
+class MethodCard:
+    """What a method is and needs. ``settings`` is a JSON schema with defaults."""
+
+    name: str
+    title: str
+    effect: Effect
+    summary: str
+    source: str
+    families: tuple[str, ...] = ("causal_lm",)
+    layouts: tuple[str, ...] = ("whole",)
+    needs: tuple[str, ...] = ("forget", "retain")
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=FROZEN)
+class CheckCard:
+    """What a check asks, in a data-protection officer's words, and which access it needs."""
+
+    name: str
+    title: str
+    question: str
+    source: str
+    access: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=FROZEN)
+class ProfileCard:
+    """A verification profile: its version and the tier it can grant."""
+
+    name: str
+    version: int
+    title: str
+    grants: str
+
+
+@dataclass(frozen=True, config=FROZEN)
+class Catalog:
+    """Everything the two libraries offer."""
+
+    methods: tuple[MethodCard, ...] = ()
+    checks: tuple[CheckCard, ...] = ()
+    profiles: tuple[ProfileCard, ...] = ()
+
+
+CATALOG: TypeAdapter[Catalog] = TypeAdapter(Catalog)

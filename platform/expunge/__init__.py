@@ -1,0 +1,1 @@
+"""Expunge: deletion requests for trained models, with evidence."""

@@ -1,0 +1,95 @@
+"""Who may do what: one table from roles to permissions, read by services, API and pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from expunge.accounts.models import Controller, Membership, Role, User
+from expunge.common.errors import NotAllowedError, NotFoundError
+
+
+class Permission(StrEnum):
+    """A thing a person may be allowed to do for a controller."""
+
+    TICKET_VIEW = "ticket.view"
+    TICKET_FILE = "ticket.file"
+    TICKET_REVIEW = "ticket.review"
+    TICKET_APPROVE = "ticket.approve"
+    JOB_OPERATE = "job.operate"
+    REGISTRY_VIEW = "registry.view"
+    REGISTRY_WRITE = "registry.write"
+    AUDIT_VIEW = "audit.view"
+    CERTIFICATE_VIEW = "certificate.view"
+    ADMINISTER = "administer"
+
+
+P = Permission
+_READ = {P.TICKET_VIEW, P.REGISTRY_VIEW, P.CERTIFICATE_VIEW}
+ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
+    Role.DPO: frozenset({*_READ, P.TICKET_FILE, P.TICKET_REVIEW, P.AUDIT_VIEW}),
+    Role.APPROVER: frozenset({*_READ, P.TICKET_APPROVE}),
+    Role.ENGINEER: frozenset({*_READ, P.TICKET_FILE, P.JOB_OPERATE, P.REGISTRY_WRITE}),
+    Role.AUDITOR: frozenset({*_READ, P.AUDIT_VIEW}),
+    Role.ADMINISTRATOR: frozenset({P.ADMINISTER}),
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a signed-in user, a token narrowed to its scopes, or the platform itself.
+
+    ``scopes`` is ``None`` when everything the user's roles allow is allowed.
+    """
+
+    user: User | None = None
+    scopes: frozenset[Permission] | None = None
+    system: str = ""
+
+    @property
+    def pseudonym(self) -> str:
+        """Return the id that stands for this actor in the audit log."""
+        return f"user:{self.user.pk}" if self.user else f"system:{self.system}"
+
+    def may(self, permission: Permission, controller_id: UUID) -> bool:
+        """Say whether this actor holds the permission for the controller."""
+        if self.user is None:
+            return bool(self.system)
+        if self.scopes is not None and permission not in self.scopes:
+            return False
+        roles = Membership.objects.filter(
+            user=self.user, user__is_active=True, controller_id=controller_id
+        ).values_list("role", flat=True)
+        return any(permission in ROLE_PERMISSIONS[role] for role in roles)
+
+    def require(self, permission: Permission, controller_id: UUID) -> None:
+        """Raise :class:`NotAllowedError` unless this actor holds the permission."""
+        if not self.may(permission, controller_id):
+            raise NotAllowedError(
+                "permission_missing",
+                f"This needs the permission '{permission}' for this organisation. "
+                "Ask its administrator for a role that has it.",
+            )
+
+    def controllers(self, permission: Permission) -> frozenset[UUID]:
+        """Return the controllers for which this actor holds the permission."""
+        if self.user is None:
+            everything = Controller.objects.values_list("pk", flat=True) if self.system else ()
+            return frozenset(everything)
+        if self.scopes is not None and permission not in self.scopes:
+            return frozenset()
+        roles = [role for role, held in ROLE_PERMISSIONS.items() if permission in held]
+        return frozenset(
+            Membership.objects.filter(
+                user=self.user, user__is_active=True, role__in=roles
+            ).values_list("controller_id", flat=True)
+        )
+
+
+def controller_for(actor: Actor, permission: Permission, controller_id: UUID) -> Controller:
+    """Return the controller if the actor may know of it, else raise :class:`NotFoundError`."""
+    if controller_id not in actor.controllers(permission):
+        raise NotFoundError("controller_unknown", "There is no such organisation for you.")
+    return Controller.objects.get(pk=controller_id)

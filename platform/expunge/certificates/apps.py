@@ -1,0 +1,7 @@
+"""The Django app `certificates`."""
+
+from django.apps import AppConfig
+
+
+class CertificatesConfig(AppConfig):
+    name = "expunge.certificates"

@@ -1,0 +1,1 @@
+"""What every app uses and no domain word belongs to: clock, ids, encryption, errors."""

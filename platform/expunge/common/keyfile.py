@@ -1,0 +1,26 @@
+"""Secrets kept in files that only their owner can read. Imports no Django: settings use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def read_or_create(path: Path, make: Callable[[], str]) -> str:
+    """Return the secret in ``path``; make it first, with mode 0600, when there is none.
+
+    Two processes that start together agree: only one of them creates the file.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    if not path.exists():
+        temporary.touch(mode=0o600)
+        temporary.write_text(make(), encoding="utf-8")
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,1 @@
+"""Settings, URLs, Celery and the embedded services: where the apps are put together."""

@@ -1,0 +1,11 @@
+"""The Celery application. Tasks take only ids and never import torch."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "expunge.config.settings.development")
+
+app = Celery("expunge")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["expunge.jobs"])

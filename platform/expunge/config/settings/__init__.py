@@ -1,0 +1,1 @@
+"""One settings module per place the platform runs in."""

@@ -1,0 +1,1 @@
+"""The work: which method next, on which machine, under whose lease, and what came of it."""

@@ -1,0 +1,1 @@
+"""The deletion request: its states, its law, its people."""

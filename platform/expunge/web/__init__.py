@@ -1,0 +1,1 @@
+"""The pages of data-protection officers, approvers, engineers and auditors."""

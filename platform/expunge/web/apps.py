@@ -1,0 +1,7 @@
+"""The Django app `web`."""
+
+from django.apps import AppConfig
+
+
+class WebConfig(AppConfig):
+    name = "expunge.web"
