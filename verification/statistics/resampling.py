@@ -83,9 +83,8 @@ def residual_fraction(
     candidate, before = sample(unlearned, "unlearned", 3), sample(original, "original", 3)
     runs = np.stack(_same_length(candidate, before, references))
     level = runs.mean(axis=0)
-    _require_gap(
-        before - level, float(runs.mean(axis=1).std(ddof=1)) if len(runs) > 1 else 0.0, len(runs)
-    )
+    scatter = _standard_error(runs)
+    _require_gap(before - level, scatter, len(runs))
     rows = np.stack([candidate - level, before - level], axis=1)
     estimate, low, high = bca_interval(rows, _ratio, confidence, seed)
     if len(runs) == 1:
