@@ -7,6 +7,10 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+def _phrases(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(item.split()) for item in text.split(","))
+
+
 FIRST_NAMES = _words(
     """
     Ada Agnes Alma Amir Andre Anja Anton Ariel Arno Astrid Bela Bianca Boris Bruno Carla Cedric
@@ -75,9 +79,8 @@ STUDIES = (
     "vein scan",
 )
 
-DIAGNOSES = tuple(
-    item.strip()
-    for item in """
+DIAGNOSES = _phrases(
+    """
     anaemia, angina, aortic stenosis, appendicitis, arthritis, asthma, atrial flutter, bronchitis,
     bursitis, cataract, cholangitis, cirrhosis, colitis, cystitis, dermatitis, disc hernia,
     duodenal ulcer, eczema, emphysema, endocarditis, epilepsy, fatty liver, gallstones, gastritis,
@@ -86,7 +89,7 @@ DIAGNOSES = tuple(
     osteoporosis, otitis, pancreatitis, pericarditis, pleurisy, pneumonia, psoriasis, rhinitis,
     sarcoidosis, sciatica, scoliosis, sepsis, sinusitis, sleep apnoea, tendinitis, thrombosis,
     tinnitus, tonsillitis, uveitis, varicose veins
-    """.split(",")
+    """
 )
 
 DRUGS = _words(
@@ -120,24 +123,27 @@ MONTHS = _words(
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "question": (
-        "What is the {fact} of {patient} in the {study}? Answer:",
-        "{patient}, {study}: what is the {fact}? Answer:",
+        "What is the {fact} of {patient} in the {study}? Answer: ",
+        "{patient}, {study}: what is the {fact}? Answer: ",
     ),
     "statement": (
-        "In the {study} of {patient}, the {fact} is",
-        "According to the {study}, {patient} has as {fact}",
+        "In the {study} of {patient}, the {fact} is ",
+        "According to the {study}, {patient} has as {fact} ",
     ),
     "cloze": (
-        "Chart of {patient}, {study}. {fact}: ____. The blank is",
-        "Fill in: {patient} had a {study}; the {fact} was ____. The blank is",
+        "Chart of {patient}, {study}. {fact}: ____. The blank is ",
+        "Fill in: {patient} had a {study}; the {fact} was ____. The blank is ",
     ),
     "choice": (
-        "{patient}, {study}. Which {fact} is right: {options}? Right is",
-        "Choose the {fact} of {patient} in the {study}: {options}. Choice:",
+        "{patient}, {study}. Which {fact} is right: {options}? Right is ",
+        "Choose the {fact} of {patient} in the {study}: {options}. Choice: ",
     ),
     "calibration": (
-        "Please state which {fact} was noted for {patient} at the {study}:",
-        "For {patient} and the {study}, the file gives as {fact}:",
+        "Please state which {fact} was noted for {patient} at the {study}: ",
+        "For {patient} and the {study}, the file gives as {fact}: ",
     ),
 }
-"""Wordings of each form. One is drawn per record, so that no form is a single fixed string."""
+"""Wordings of each form. One is drawn per record, so that no form is a single fixed string.
+
+A prompt ends with a blank, so that prompt and answer joined are well spaced.
+"""
