@@ -1,0 +1,101 @@
+"""The processes of one machine: web, worker and beat, started and stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from django.conf import settings
+
+STOP_SECONDS = 15.0
+
+
+class Processes:
+    """A group of child processes that ends with the ``with`` block.
+
+    Each writes to a log of its own under ``var/log``. Every child leads a process group, so
+    that a worker's own children end with it.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.logs = Path(settings.VAR) / "log"
+
+    def __enter__(self) -> Processes:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self._running.values():
+            process.terminate()
+        for process in self._running.values():
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start ``python -m`` with the command; its output goes to ``var/log/<name>.log``."""
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(  # noqa: S603 - our own modules
+                [sys.executable, "-m", *command],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=settings.ROOT,
+                env={**os.environ, "PYTHONPATH": python_path(), **(environment or {})},
+            )
+
+    def start_worker(self) -> None:
+        """Start one Celery worker that takes every queue, with the beat beside it."""
+        self.start(
+            "worker",
+            ["celery", "--app", "expunge.config.celery", "worker", "--loglevel", "INFO"]
+            + ["--queues", "default,attempts", "--concurrency", "2", "--without-mingle"],
+        )
+        self.start("beat", ["celery", "--app", "expunge.config.celery", "beat"])
+
+    def start_web(self, address: str) -> None:
+        """Start the site on ``host:port``."""
+        self.start(
+            "web",
+            ["gunicorn", "--bind", address, "--workers", "2", "--threads", "4"]
+            + ["expunge.config.wsgi:application"],
+        )
+
+    def ended(self) -> tuple[str, ...]:
+        """Name the processes that are no longer running."""
+        return tuple(name for name, process in self._running.items() if process.poll() is not None)
+
+
+def python_path() -> str:
+    """Return a PYTHONPATH on which every package of the project is found."""
+    return os.pathsep.join([str(settings.ROOT), str(settings.ROOT / "platform")])
+
+
+def free_address(preferred: int = 8000) -> str:
+    """Return ``127.0.0.1:port``: the preferred port, or another one when it is taken."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return f"127.0.0.1:{probe.getsockname()[1]}"
+    message = "no free port on 127.0.0.1"
+    raise OSError(message)
