@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from django.conf import settings
 
@@ -27,7 +28,7 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.logs = Path(settings.VAR) / "log"
 
-    def __enter__(self) -> Processes:
+    def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -62,20 +63,15 @@ class Processes:
 
     def start_worker(self) -> None:
         """Start one Celery worker that takes every queue, with the beat beside it."""
-        self.start(
-            "worker",
-            ["celery", "--app", "expunge.config.celery", "worker", "--loglevel", "INFO"]
-            + ["--queues", "default,attempts", "--concurrency", "2", "--without-mingle"],
-        )
-        self.start("beat", ["celery", "--app", "expunge.config.celery", "beat"])
+        celery = ("celery", "--app", "expunge.config.celery")
+        queues = ("--queues", "default,attempts", "--concurrency", "2")
+        self.start("worker", [*celery, "worker", "--loglevel", "INFO", *queues])
+        self.start("beat", [*celery, "beat"])
 
     def start_web(self, address: str) -> None:
         """Start the site on ``host:port``."""
-        self.start(
-            "web",
-            ["gunicorn", "--bind", address, "--workers", "2", "--threads", "4"]
-            + ["expunge.config.wsgi:application"],
-        )
+        size = ("--workers", "2", "--threads", "4")
+        self.start("web", ["gunicorn", "--bind", address, *size, "expunge.config.wsgi:application"])
 
     def ended(self) -> tuple[str, ...]:
         """Name the processes that are no longer running."""

@@ -116,6 +116,9 @@ class Record(models.Model):
         ]
         indexes: ClassVar = [models.Index(fields=["node", "version", "arm"], name="record_node")]
 
+    def __str__(self) -> str:
+        return self.key
+
 
 class Model(BaseModel):
     """A model as its users know it, whatever its version."""

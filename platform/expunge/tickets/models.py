@@ -58,7 +58,10 @@ class Ticket(BaseModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(approver__isnull=True)
-                | (~models.Q(approver=models.F("reviewer")) & ~models.Q(approver=models.F("requester"))),
+                | (
+                    ~models.Q(approver=models.F("reviewer"))
+                    & ~models.Q(approver=models.F("requester"))
+                ),
                 name="a_second_person_approves",
             ),
         ]

@@ -14,7 +14,7 @@ from expunge.config.settings.base import *
 
 # A database per test process: two runs on one machine never meet.
 DATABASES["default"]["TEST"] = {"NAME": f"test_{os.getpid()}"}
-SECRET_KEY = "only-for-tests-" + "0" * 40  # noqa: S105
+SECRET_KEY = "only-for-tests-" + "0" * 40
 EXPUNGE_MASTER_KEYS = ["11" * 32]
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

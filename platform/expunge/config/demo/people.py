@@ -1,0 +1,51 @@
+"""Alice, Bob, Carol and Dora, and the organisation they work for."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+
+from expunge.accounts.models import Controller, Membership, Role, User
+from expunge.accounts.permissions import Actor
+from expunge.common.keyfile import read_or_create
+
+CONTROLLER = "Riverland Hospitals"
+PEOPLE = (
+    ("alice@riverland.example", "Alice Adler", Role.DPO),
+    ("bob@riverland.example", "Bob Brandt", Role.APPROVER),
+    ("carol@riverland.example", "Carol Conti", Role.ENGINEER),
+    ("dora@riverland.example", "Dora Dahl", Role.AUDITOR),
+)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The people of the demonstration, as actors, and the password they share."""
+
+    controller: Controller
+    alice: Actor
+    bob: Actor
+    carol: Actor
+    dora: Actor
+    password: str
+
+
+@transaction.atomic
+def cast() -> Cast:
+    """Create the organisation and its people, or find them from an earlier run."""
+    password = read_or_create(
+        settings.EXPUNGE_KEYS_DIR / "demo-password", lambda: secrets.token_urlsafe(9)
+    )
+    controller, _ = Controller.objects.get_or_create(name=CONTROLLER)
+    actors = []
+    for email, name, role in PEOPLE:
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            user = User.objects.create_user(email, password, name=name)
+        Membership.objects.get_or_create(user=user, controller=controller, role=role)
+        actors.append(Actor(user=user))
+    alice, bob, carol, dora = actors
+    return Cast(controller, alice, bob, carol, dora, password)
