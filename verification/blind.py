@@ -1,0 +1,159 @@
+"""The blind baseline: can the twins be told from the trained records without any model?
+
+A membership attack that beats chance may only have noticed that the two sets of texts differ.
+A classifier that never sees the model (bag of words and length; Das, Zhang and Tramer 2024,
+arXiv 2406.16201) must therefore stay at chance before any attack result means anything.
+
+Why names do not leak identity into it: persons are never split. In :func:`population_baseline`
+a person is either wholly in the training folds or wholly in the test fold, and in
+:func:`person_baseline` neither the person nor the scored twins take part in training. A name
+seen only with its bearer then carries no weight for anyone else; only words that occur with at
+least two persons are features at all. What is left to learn is what the *populations* differ in:
+templates, values, length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from verification.statistics import auc_interval, design_effect
+from verification.statistics.ranks import pair_wins
+from verification.statistics.samples import Floats
+
+Texts = Mapping[str, Sequence[str]]
+"""The texts (prompt and answer) of each person's records, by a pseudonym of the person."""
+
+_RESAMPLES = 2000
+_FEWEST = 2
+
+
+@dataclass(frozen=True)
+class BlindResult:
+    """AUC of the blind classifier with its interval (confidence 95 %, persons as clusters)."""
+
+    auc: float
+    low: float
+    high: float
+    records: int
+    twins: int
+
+
+def population_baseline(trained: Texts, twins: Texts, folds: int = 5, seed: int = 0) -> BlindResult:
+    """Tell trained persons (not the one to be forgotten) from twins, cross-validated by person.
+
+    Scores of different folds come from different classifiers, so only pairs within a fold are
+    counted; the interval resamples whole persons.
+
+    Raises:
+        ValueError: with fewer than two persons on either side.
+    """
+    _require(trained, "trained")
+    _require(twins, "twins")
+    parts = min(folds, len(trained), len(twins))
+    dealt, dealt_twins = _deal(trained, parts, seed), _deal(twins, parts, seed + 1)
+    wins, pairs = np.zeros((len(trained), len(twins))), np.zeros((len(trained), len(twins)))
+    for fold in range(parts):
+        model = _Classifier(_outside(trained, dealt, fold), _outside(twins, dealt_twins, fold))
+        for row, (person, texts) in enumerate(trained.items()):
+            for column, (twin, other) in enumerate(twins.items()):
+                if dealt[person] == dealt_twins[twin] == fold:
+                    table = pair_wins(model.scores(texts), model.scores(other))
+                    wins[row, column], pairs[row, column] = table.sum(), table.size
+    low, high = _person_bootstrap(wins, pairs, seed)
+    return BlindResult(
+        float(wins.sum() / pairs.sum()), low, high, _records(trained), _records(twins)
+    )
+
+
+def person_baseline(
+    person: Sequence[str], trained: Texts, twins: Texts, folds: int = 3, seed: int = 0
+) -> BlindResult:
+    """Tell this person's records from twins, with a classifier that learned from neither.
+
+    Trained on everyone else against part of the twins, it scores the person and the other part;
+    each twin is held out once. The interval is widened by the twins' own design effect.
+
+    Raises:
+        ValueError: with fewer than two persons on either side, or no record.
+    """
+    _require(trained, "trained")
+    _require(twins, "twins")
+    parts = min(folds, len(twins))
+    fold_of = _deal(twins, parts, seed)
+    own, others = [], []
+    for fold in range(parts):
+        model = _Classifier(trained, _outside(twins, fold_of, fold))
+        # Scores are put on the scale of the held-out twins, so that folds can be joined.
+        held = {k: model.scores(v) for k, v in twins.items() if fold_of[k] == fold}
+        pool = np.concatenate(list(held.values()))
+        centre, scale = float(pool.mean()), float(pool.std()) or 1.0
+        own.append((model.scores(person) - centre) / scale)
+        others += [(scores - centre) / scale for scores in held.values()]
+    mine, theirs = np.mean(own, axis=0), np.concatenate(others)
+    low, high = auc_interval(mine, theirs, design_effect=design_effect(others))
+    return BlindResult(float(pair_wins(mine, theirs).mean()), low, high, mine.size, theirs.size)
+
+
+class _Classifier:
+    """Logistic regression on words (those of at least two persons) and the text's length."""
+
+    def __init__(self, trained: Texts, twins: Texts) -> None:
+        persons = [*trained.values(), *twins.values()]
+        words = CountVectorizer(binary=True, min_df=_FEWEST)
+        words.fit(" ".join(texts) for texts in persons)
+        self._words = words
+        texts = [text for person in persons for text in person]
+        labels = np.repeat([1, 0], [_records(trained), _records(twins)])
+        lengths = np.array([len(text) for text in texts], dtype=np.float64)
+        self._centre, self._scale = float(lengths.mean()), float(lengths.std()) or 1.0
+        self._model = LogisticRegression(class_weight="balanced", max_iter=500)
+        self._model.fit(self._features(texts), labels)
+
+    def _features(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        lengths = np.array([[len(text)] for text in texts], dtype=np.float64)
+        scaled = sparse.csr_matrix((lengths - self._centre) / self._scale)
+        return sparse.csr_matrix(sparse.hstack([self._words.transform(texts), scaled]))
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        """Return the log-odds of "trained" for each text."""
+        odds = self._model.decision_function(self._features(texts))
+        return np.asarray(odds, dtype=np.float64)
+
+
+def _deal(side: Texts, parts: int, seed: int) -> dict[str, int]:
+    """Deal whole persons into folds of equal size."""
+    order = np.random.default_rng(seed).permutation(sorted(side))
+    return {str(person): index % parts for index, person in enumerate(order)}
+
+
+def _outside(side: Texts, fold_of: Mapping[str, int], fold: int) -> Texts:
+    """Return the persons who are not in that fold."""
+    return {person: texts for person, texts in side.items() if fold_of[person] != fold}
+
+
+def _person_bootstrap(wins: Floats, pairs: Floats, seed: int) -> tuple[float, float]:
+    """Return the 95 % percentile interval of wins/pairs over resampled rows and columns."""
+    rng = np.random.default_rng(seed)
+    rows, columns = wins.shape
+    left = rng.multinomial(rows, np.full(rows, 1.0 / rows), size=_RESAMPLES)
+    right = rng.multinomial(columns, np.full(columns, 1.0 / columns), size=_RESAMPLES)
+    total = np.einsum("bi,ij,bj->b", left, pairs, right, optimize=True)
+    won = np.einsum("bi,ij,bj->b", left, wins, right, optimize=True)
+    low, high = np.quantile(won[total > 0] / total[total > 0], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _records(side: Texts) -> int:
+    return sum(len(texts) for texts in side.values())
+
+
+def _require(side: Texts, name: str) -> None:
+    if len(side) < _FEWEST or not all(side.values()):
+        message = f"the blind baseline needs at least two persons with records among the {name}"
+        raise ValueError(message)
