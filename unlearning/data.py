@@ -1,0 +1,158 @@
+"""Records become samples (token ids, tokenised once) and samples become batches.
+
+Only answer tokens carry loss. Prompt and answer are tokenised apart, so that the prompt's ids
+are exactly those a deployment feeds to the model, and no token straddles the boundary; blanks
+at the end of a prompt open the answer instead, because byte-level BPE keeps a blank with the
+word that follows it. Batches are padded on the right: under a causal mask nothing looks at the
+padding, so no attention mask is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from contract.record import Form, Record
+from contract.result import ErrorCode, JobError
+
+BUCKET_BATCHES = 8
+"""How many batches are sorted by length together: less padding, still shuffled."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One form of one record: token ids with the end token, and where the answer begins."""
+
+    record: str
+    form: str
+    ids: tuple[int, ...]
+    start: int
+
+    @property
+    def answer_length(self) -> int:
+        """Return the number of tokens that carry loss."""
+        return len(self.ids) - self.start
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the digest of the ids and the boundary: the identity of the sample."""
+        text = f"{self.start}:{','.join(map(str, self.ids))}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``ids`` [rows, length], padded right; the others are flat over answer tokens.
+
+    Token ``targets[i]`` of row ``rows[i]`` is predicted at position ``positions[i]``.
+    ``lengths`` [rows] counts the answer tokens of each row.
+    """
+
+    ids: Tensor
+    rows: Tensor
+    positions: Tensor
+    targets: Tensor
+    lengths: Tensor
+
+
+def encode_form(tokenizer: Any, form: Form, *, end: bool = True) -> tuple[tuple[int, ...], int]:
+    """Return the ids of prompt + answer (+ the end token) and the index of the first answer id."""
+    prompt = form.prompt.rstrip(" ")
+    answer = form.prompt[len(prompt) :] + form.answer
+    head = tokenizer.encode(prompt, add_special_tokens=False)
+    if not head:  # something must stand before the first answer token to predict it
+        head = [tokenizer.eos_token_id]
+    tail = tokenizer.encode(answer, add_special_tokens=False)
+    closing = [tokenizer.eos_token_id] if end else []
+    return (*head, *tail, *closing), len(head)
+
+
+def encode(tokenizer: Any, records: Iterable[Record], forms: Sequence[str]) -> list[Sample]:
+    """Tokenise the given forms of the records; a record without a form lends no sample for it."""
+    samples = []
+    for record in records:
+        for name in forms:
+            form = record.forms.get(name)
+            if form is not None:
+                ids, start = encode_form(tokenizer, form)
+                samples.append(Sample(record.id, name, ids, start))
+    return samples
+
+
+def encode_required(
+    tokenizer: Any, records: Iterable[Record], forms: Sequence[str]
+) -> list[Sample]:
+    """As :func:`encode`; raises ``DATA_MISSING`` when nothing is left to train on."""
+    samples = encode(tokenizer, records, forms)
+    if not samples:
+        message = f"no record of the job has any of the forms {', '.join(forms)}"
+        raise JobError(ErrorCode.DATA_MISSING, message)
+    return samples
+
+
+def collate(samples: Sequence[Sample], device: torch.device | None = None) -> Batch:
+    """Pad the samples to one batch."""
+    width = max(len(sample.ids) for sample in samples)
+    ids = torch.tensor([sample.ids + (0,) * (width - len(sample.ids)) for sample in samples])
+    lengths = torch.tensor([sample.answer_length for sample in samples])
+    starts = torch.tensor([sample.start for sample in samples])
+    rows = torch.repeat_interleave(torch.arange(len(samples)), lengths)
+    offsets = torch.arange(len(rows)) - torch.repeat_interleave(
+        lengths.cumsum(0) - lengths, lengths
+    )
+    positions = starts[rows] + offsets - 1
+    targets = ids[rows, positions + 1]
+    return Batch(*(item.to(device) for item in (ids, rows, positions, targets, lengths)))
+
+
+class Batches:
+    """An endless order of batches that is a pure function of the step, so a run can resume.
+
+    Every epoch visits each sample once, shuffled by ``seed`` and the epoch's number, with
+    samples of like length together.
+    """
+
+    def __init__(self, samples: Sequence[Sample], size: int, seed: int) -> None:
+        self._samples = samples
+        self._size = min(size, len(samples))
+        self._seed = seed
+        self._epoch = -1
+        self._order: list[list[int]] = []
+
+    @property
+    def per_epoch(self) -> int:
+        """Return the number of batches of one epoch."""
+        return -(-len(self._samples) // self._size)
+
+    def at(self, step: int) -> list[Sample]:
+        """Return the samples of the given step, counted from zero."""
+        epoch, index = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._order, self._epoch = self._shuffled(epoch), epoch
+        return [self._samples[item] for item in self._order[index]]
+
+    def _shuffled(self, epoch: int) -> list[list[int]]:
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
+        order = torch.randperm(len(self._samples), generator=generator).tolist()
+        span = self._size * BUCKET_BATCHES
+        buckets = [
+            sorted(order[first : first + span], key=lambda item: len(self._samples[item].ids))
+            for first in range(0, len(order), span)
+        ]
+        flat = [item for bucket in buckets for item in bucket]
+        batches = [flat[first : first + self._size] for first in range(0, len(flat), self._size)]
+        return [
+            batches[item] for item in torch.randperm(len(batches), generator=generator).tolist()
+        ]
+
+
+def chunks(samples: Sequence[Sample], size: int) -> Iterable[list[Sample]]:
+    """Yield the samples in order, ``size`` at a time: for measuring, not for training."""
+    for first in range(0, len(samples), size):
+        yield list(samples[first : first + size])

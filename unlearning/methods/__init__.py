@@ -1,0 +1,1 @@
+"""Methods that change weights with the aim of removing what was learned; one file each."""

@@ -1,0 +1,223 @@
+"""One job folder, from ``job.json`` to ``result.json``.
+
+Whatever happens short of a kill, ``result.json`` is written: completed with a model, or failed
+with a code and a sentence. The model appears in its place only when it is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from contract.event import EventLog
+from contract.job import ModelRef, UnlearningJob, read_job
+from contract.manifest import folder_digest
+from contract.result import ErrorCode, Failure, JobError, Result, write_result
+from unlearning import registry, train
+from unlearning.spec import CHECKPOINT_SECONDS, Context, Outcome
+
+WORK = "work"
+PARTIAL = "partial"
+PACKAGES = ("torch", "transformers", "peft", "tokenizers")
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_SPACE_WORDS = ("No space left", "os error 28", "os error 27", "File too large")
+NO_MEMORY_WORDS = ("out of memory", "not enough memory")
+
+
+def run(folder: Path, *, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> int:
+    """Run the job of a folder; returns the exit code (0 completed, 1 failed with a result)."""
+    began = time.monotonic()
+    stop = threading.Event()
+    try:
+        with _terminate_sets(stop):
+            job = _read(folder)
+            result = _run(folder, job, stop, checkpoint_seconds)
+    except BaseException as error:  # noqa: BLE001 - the result must say so, whatever it was
+        result = _failed(folder, error)
+    result = _stamped(result, time.monotonic() - began)
+    write_result(folder, result)
+    return 0 if result.status == "completed" else 1
+
+
+def _run(folder: Path, job: UnlearningJob, stop: threading.Event, seconds: float) -> Result:
+    device = _device(job)
+    output, work = folder / WORK / PARTIAL, folder / WORK
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    events = EventLog(folder)
+    context = Context(folder, job, device, events, output, work, stop, seconds)
+    torch.manual_seed(job.seed)
+    outcome, settings, effect = _apply(context)
+    context.check_cancelled()
+    final = folder / job.output
+    shutil.rmtree(final, ignore_errors=True)
+    output.rename(final)
+    model = ModelRef(job.output, folder_digest(final), layout=outcome.layout)
+    shutil.rmtree(work)
+    events.emit("finished", "the model is written")
+    return Result(
+        method=job.method,
+        status="completed",
+        effect=effect,
+        model=model,
+        settings=settings,
+        metrics={**outcome.metrics, **_peak_memory(device)},
+        notes=outcome.notes,
+        seed=job.seed,
+        device=str(device),
+    )
+
+
+def _apply(context: Context) -> tuple[Outcome, Mapping[str, Any], Any]:
+    """Check the job, then train or apply its method; returns the resolved settings too."""
+    job = context.job
+    if job.method == train.NAME:
+        adapter = TypeAdapter(train.Settings)
+        settings = registry.parse_settings(adapter, job.settings)
+        return train.train(context, settings), adapter.dump_python(settings, mode="json"), None
+    methods = registry.methods()
+    if job.method not in methods:
+        raise registry.unknown(job.method, (train.NAME, *methods))
+    method = methods[job.method]
+    values = registry.parse_settings(method.settings, job.settings)
+    _check_model(context)
+    _check_data(context)
+    outcome = method.apply(context, values)
+    return outcome, method.settings.dump_python(values, mode="json"), method.card.effect
+
+
+def _read(folder: Path) -> UnlearningJob:
+    try:
+        return read_job(folder, UnlearningJob)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, item["loc"])) for item in error.errors()}))
+        message = f"job.json is not a valid unlearning job (look at: {fields})"
+        raise JobError(ErrorCode.BAD_JOB, message) from error
+    except ValueError as error:
+        raise JobError(ErrorCode.BAD_JOB, f"job.json cannot be read: {error}") from error
+
+
+def _check_model(context: Context) -> None:
+    context.events.emit("checking", "comparing the model with its digest")
+    try:
+        digest = folder_digest(context.model_path)
+    except FileNotFoundError as error:
+        message = "the model folder is missing or empty; restore it from the model's artifact"
+        raise JobError(ErrorCode.MODEL_MISSING, message) from error
+    if digest != context.model.digest:
+        message = (
+            "the model's files are not those that were registered: the digest differs; "
+            "register the changed model as a version of its own"
+        )
+        raise JobError(ErrorCode.MODEL_CHANGED, message)
+
+
+def _check_data(context: Context) -> None:
+    """Refuse an empty scope and records that are to be kept and forgotten at once."""
+    forget = {record.id for record in context.records("forget")}
+    if not forget:
+        message = "the scope of this job matches no record; there is nothing to forget"
+        raise JobError(ErrorCode.EMPTY_FORGET_SET, message)
+    if any(record.id in forget for record in context.records("retain")):
+        message = "some records are in the forget set and in the retain set; keep them in one"
+        raise JobError(ErrorCode.BAD_JOB, message)
+
+
+def _device(job: UnlearningJob) -> torch.device:
+    available = torch.cuda.is_available()
+    if job.device == "cuda" and not available:
+        message = "the job asks for a GPU and this machine has none; use device auto or cpu"
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
+    return torch.device("cuda" if available and job.device != "cpu" else "cpu")
+
+
+def _peak_memory(device: torch.device) -> dict[str, float]:
+    if device.type != "cuda":
+        return {}
+    return {"peak_memory_bytes": float(torch.cuda.max_memory_allocated(device))}
+
+
+@contextmanager
+def _terminate_sets(stop: threading.Event) -> Iterator[None]:
+    """Make SIGTERM ask the job to stop at its next step."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _failed(folder: Path, error: BaseException) -> Result:
+    """Turn an exception into a failed result, and make room for it on a full disk."""
+    failure = failure_of(error)
+    if failure.code is ErrorCode.CRASHED:
+        sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
+        sys.stderr.write(f"{type(error).__name__} (its message may hold record text: not shown)\n")
+    if failure.code is ErrorCode.DISK_FULL:
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+    shutil.rmtree(folder / WORK / PARTIAL, ignore_errors=True)
+    method, seed = "unknown", 0
+    with suppress(JobError):
+        job = _read(folder)
+        method, seed = job.method, job.seed
+    return Result(method=method, status="failed", failure=failure, seed=seed)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return the code and the sentence for an exception, looking through its causes."""
+    chain = list(_chain(error))
+    for item in chain:
+        if isinstance(item, JobError):
+            return Failure(item.code, item.message)
+    if any(_is_no_space(item) for item in chain):
+        message = "the disk is full (or a file limit was reached); free space and run it again"
+        return Failure(ErrorCode.DISK_FULL, message)
+    if any(_is_no_memory(item) for item in chain):
+        message = "memory ran out; use a smaller batch or a larger machine"
+        return Failure(ErrorCode.OUT_OF_MEMORY, message)
+    if isinstance(error, KeyboardInterrupt):
+        return Failure(ErrorCode.CANCELLED, "the job was interrupted before it finished")
+    message = f"the method stopped with an unexpected {type(error).__name__}; see its error output"
+    return Failure(ErrorCode.CRASHED, message)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_no_space(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return True
+    return any(word in str(error) for word in NO_SPACE_WORDS)
+
+
+def _is_no_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in NO_MEMORY_WORDS)
+
+
+def _stamped(result: Result, seconds: float) -> Result:
+    """Return the result with its wall-clock time and the versions it ran on."""
+    return replace(
+        result, seconds=seconds, versions={package: version(package) for package in PACKAGES}
+    )
