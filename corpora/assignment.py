@@ -57,7 +57,9 @@ class Assignment:
     @property
     def digest(self) -> str:
         """Return the digest of the seed and every flip."""
-        return digest_json(ASSIGNMENT.dump_python(self, mode="json"))
+        data = ASSIGNMENT.dump_python(self, mode="json")
+        # Canonical JSON has no integers beyond 2**53; seeds may have 64 bits.
+        return digest_json({**data, "seed": str(self.seed)})
 
     def arms(self) -> dict[SubjectKey, Arm]:
         """Return the arm of every subject, both members of a pair included."""
