@@ -41,12 +41,14 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
 class Actor:
     """Who acts: a signed-in user, a token narrowed to its scopes, or the platform itself.
 
-    ``scopes`` is ``None`` when everything the user's roles allow is allowed.
+    ``scopes`` is ``None`` when everything the user's roles allow is allowed; ``only`` narrows a
+    token to the one controller it was made for.
     """
 
     user: User | None = None
     scopes: frozenset[Permission] | None = None
     system: str = ""
+    only: UUID | None = None
 
     @property
     def pseudonym(self) -> str:
@@ -58,6 +60,10 @@ class Actor:
         if self.user is None:
             return bool(self.system)
         if self.scopes is not None and permission not in self.scopes:
+            return False
+        if self.only not in {None, controller_id}:
+            return False
+        if self.only is not None and controller_id != self.only:
             return False
         roles = Membership.objects.filter(
             user=self.user, user__is_active=True, controller_id=controller_id
@@ -81,11 +87,12 @@ class Actor:
         if self.scopes is not None and permission not in self.scopes:
             return frozenset()
         roles = [role for role, held in ROLE_PERMISSIONS.items() if permission in held]
-        return frozenset(
-            Membership.objects.filter(
-                user=self.user, user__is_active=True, role__in=roles
-            ).values_list("controller_id", flat=True)
+        memberships = Membership.objects.filter(
+            user=self.user, user__is_active=True, role__in=roles
         )
+        if self.only is not None:
+            memberships = memberships.filter(controller_id=self.only)
+        return frozenset(memberships.values_list("controller_id", flat=True))
 
 
 def controller_for(actor: Actor, permission: Permission, controller_id: UUID) -> Controller:

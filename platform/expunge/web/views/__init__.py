@@ -1,0 +1,1 @@
+"""Views per page group: parse, call a service or selector, render."""
