@@ -14,27 +14,32 @@ from verification.statistics import (
     mann_whitney_equivalence_power,
 )
 
+_CHANCE = 0.5
+
 
 def blind_baseline_gate(
     profile: Profile, population: BlindResult, person: BlindResult | None = None
 ) -> Gate:
-    """Pass if the texts alone do not tell trained records from twins.
+    """Pass if the texts alone do not tell trained records from twins better than chance.
 
-    The population's interval must hold one half and end below the profile's ceiling; the
-    person's, with far fewer records, must hold one half.
+    Neither interval may lie above one half, and the population's must end below the profile's
+    ceiling for that many twin persons.
     """
-    found = [Estimate("Blind AUC, population", population.auc, population.low, population.high)]
+    ceiling = profile.blind_ceiling(population.twin_persons)
+    found = [
+        Estimate("Blind AUC, population", population.auc, population.low, population.high, ceiling)
+    ]
     problems = []
-    if not population.low <= 0.5 <= population.high:  # noqa: PLR2004 - an AUC of chance
+    if population.low > _CHANCE:
         problems.append("the never-trained texts differ from the trained ones; draw other twins")
-    elif population.high > profile.blind:
+    elif population.high > ceiling:
         problems.append(
-            f"the baseline may be as high as {population.high:.2f} (allowed {profile.blind:g}); "
+            f"the baseline may be as high as {population.high:.2f} (allowed {ceiling:g}); "
             "add twins to know it better"
         )
     if person is not None:
         found.append(Estimate("Blind AUC, this person", person.auc, person.low, person.high))
-        if not person.low <= 0.5 <= person.high:  # noqa: PLR2004 - an AUC of chance
+        if person.low > _CHANCE:
             problems.append("this person's texts differ from the twins'; draw twins closer to them")
     return Gate(
         name="blind_baseline",
@@ -56,7 +61,7 @@ def positive_control_gate(
     p_value = leak_p_value(forget, twins, design_effect)
     same = mann_whitney_equivalence(forget, twins, margin, profile.alpha, design_effect)
     low, high = auc_interval(forget, twins, 1.0 - profile.alpha, design_effect)
-    if p_value < profile.control_alpha and low > 0.5 + margin:
+    if p_value < profile.control_alpha and low > _CHANCE + margin:
         verdict, reason = Verdict.PASS, "the attack finds the records in the original model"
     elif same.equivalent:
         verdict = Verdict.NOT_APPLICABLE

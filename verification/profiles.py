@@ -38,6 +38,18 @@ class Margins:
     extraction: float
 
 
+@dataclass(frozen=True)
+class BlindCeiling:
+    """The highest upper bound of the blind baseline's AUC, from ``twins`` twin persons on.
+
+    With few persons even a perfect coin flip leaves the baseline uncertain: over 20 against 20
+    persons its standard deviation is about .05.
+    """
+
+    twins: int
+    ceiling: float
+
+
 MARGINS = (
     Margins(records=9, equivalence=0.30, extraction=0.30),
     Margins(records=15, equivalence=0.25, extraction=0.20),
@@ -46,6 +58,7 @@ MARGINS = (
     Margins(records=80, equivalence=0.15, extraction=0.10),
     Margins(records=200, equivalence=0.10, extraction=0.05),
 )
+BLIND_CEILINGS = (BlindCeiling(0, 0.80), BlindCeiling(12, 0.70), BlindCeiling(50, 0.60))
 WIDEST_USUAL_MARGIN = 0.25
 """Above this the evidence is called weak in plain words."""
 
@@ -86,13 +99,17 @@ class Profile:
     residual: float = 0.20
     utility: float = 0.05
     relearned: float = 0.20
-    blind: float = 0.60
+    blind: tuple[BlindCeiling, ...] = BLIND_CEILINGS
     seeds: tuple[int, ...] = (0, 1, 2)
 
     def margins_for(self, records: int) -> Margins | None:
         """Return the margins for that many records; ``None`` when they are too few for any."""
         fitting = [item for item in self.margins if records >= item.records]
         return max(fitting, key=lambda item: item.records) if fitting else None
+
+    def blind_ceiling(self, twins: int) -> float:
+        """Return the highest upper bound of the blind baseline allowed for that many twins."""
+        return min(item.ceiling for item in self.blind if twins >= item.twins)
 
     def requirement(self, check: str, attack: str | None) -> Requirement | None:
         """Return the requirement a result answers, if this profile has it."""
@@ -104,7 +121,9 @@ class Profile:
     def as_plan(self) -> dict[str, Any]:
         """Return the profile as JSON-like data for the preregistration."""
         plan = asdict(self)
-        lists = {key: list(plan[key]) for key in ("requirements", "gates", "margins", "seeds")}
+        lists = {
+            key: list(plan[key]) for key in ("requirements", "gates", "margins", "blind", "seeds")
+        }
         return {**plan, **lists, "grants": self.grants.value}
 
     def card(self) -> ProfileCard:
