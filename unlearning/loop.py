@@ -28,7 +28,7 @@ FINAL_RATE = 0.05
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to train; ``warmup`` counts steps, ``clip`` bounds the gradient norm."""
+    """How long and how fast to train; ``warmup`` counts steps, ``clip`` bounds the gradient."""
 
     steps: int
     learning_rate: float

@@ -49,7 +49,7 @@ class Method(Generic[SettingsT]):
         return self.function(context, settings)
 
 
-def method(
+def method(  # noqa: PLR0913 - a card has this many lines
     *,
     title: str,
     effect: Effect,
