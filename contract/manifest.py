@@ -39,7 +39,9 @@ def manifest_of(folder: Path) -> tuple[FileEntry, ...]:
     return tuple(
         sorted(
             (
-                FileEntry(item.relative_to(folder).as_posix(), item.stat().st_size, digest_file(item))
+                FileEntry(
+                    item.relative_to(folder).as_posix(), item.stat().st_size, digest_file(item)
+                )
                 for item in files
             ),
             key=lambda entry: entry.path,
