@@ -146,7 +146,7 @@ class _Network:
                     path = (*subject, study, section)
                     names = {"patient": subject[-1], "study": study, "fact": fact}
                     forms = _forms(rng, names, draw, staff)
-                    yield Record(f"hospital-{self.seed}-{self.made:06}", path, forms)
+                    yield Record(f"hospital-{self.made:06}", path, forms)
 
 
 def _forms(rng: random.Random, names: dict[str, str], draw: Draw, staff: Staff) -> dict[str, Form]:
