@@ -62,7 +62,8 @@ def record_from_json(value: Mapping[str, Any]) -> Record:
 
 def record_to_json(record: Record) -> dict[str, Any]:
     """Return the record as JSON-like data."""
-    return _ADAPTER.dump_python(record, mode="json")
+    data: dict[str, Any] = _ADAPTER.dump_python(record, mode="json")
+    return data
 
 
 def read_records(path: Path) -> Iterator[Record]:
