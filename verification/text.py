@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from rouge_score.rouge_scorer import RougeScorer
 
 from verification.statistics import harmonic_mean, ks_two_sample
@@ -99,7 +99,7 @@ def extraction_strength(hits: Sequence[bool], *, compat: bool = False) -> float:
     return 1.0 - prefix / matched.size
 
 
-def _hits(hits: Sequence[bool]) -> np.typing.NDArray[np.bool_]:
+def _hits(hits: Sequence[bool]) -> NDArray[np.bool_]:
     matched = np.asarray(hits, dtype=np.bool_)
     if matched.ndim != 1 or matched.size == 0:
         message = "hits must be a non-empty sequence, one per answer token"

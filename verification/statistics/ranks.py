@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from verification.statistics.samples import Floats, sample, unit_interval
 
-_EXACT_CELLS = 20_000_000
-"""Size of the table above which the exact rank distribution gives way to its normal limit."""
+_EDGE = 1e-9
+_EXACT_CELLS = 200_000_000
+"""Additions above which the exact rank distribution gives way to its normal limit."""
 
 
 def pair_wins(positives: Floats, negatives: Floats) -> Floats:
@@ -58,8 +59,9 @@ def auc_interval_from(
         variance = theta * (1.0 - theta) * spread / pairs
         return (area - theta) ** 2 - (z * design_effect) ** 2 * variance
 
-    low = 0.0 if area <= 0.0 else float(optimize.brentq(excess, 0.0, area))
-    high = 1.0 if area >= 1.0 else float(optimize.brentq(excess, area, 1.0))
+    # 0 and 1 are roots themselves when the area is 0 or 1, and not the ones looked for.
+    low = 0.0 if area <= 0.0 else float(optimize.brentq(excess, 0.0, min(area, 1.0 - _EDGE)))
+    high = 1.0 if area >= 1.0 else float(optimize.brentq(excess, max(area, _EDGE), 1.0))
     return low, high
 
 
@@ -71,8 +73,9 @@ def tpr_at_fpr(positives: ArrayLike, negatives: ArrayLike, max_fpr: float) -> fl
     """
     x, y = sample(positives, "positives"), np.sort(sample(negatives, "negatives"))
     thresholds = np.unique(np.concatenate([x, y]))[::-1]
-    false_positive = 1.0 - np.searchsorted(y, thresholds, side="left") / y.size
-    true_positive = 1.0 - np.searchsorted(np.sort(x), thresholds, side="left") / x.size
+    # Counts are subtracted before dividing: 1 - 9/10 would fall below 1/10.
+    false_positive = (y.size - np.searchsorted(y, thresholds, side="left")) / y.size
+    true_positive = (x.size - np.searchsorted(np.sort(x), thresholds, side="left")) / x.size
     allowed = np.flatnonzero(false_positive < max_fpr)
     return float(true_positive[allowed[-1]]) if allowed.size else 0.0
 
@@ -121,13 +124,13 @@ def leak_p_value(forget: ArrayLike, twins: ArrayLike, design_effect: float = 1.0
     observed = int(doubled[: x.size].sum())
     limit = _rank_sum_normal(doubled, x.size, observed, max(design_effect, 1.0))
     cells = doubled.size * x.size * int(np.sort(doubled)[-x.size :].sum())
-    if cells > _EXACT_CELLS * 10:
+    if cells > _EXACT_CELLS:
         return limit
     exact = _rank_sum_exact(doubled, x.size, observed)
     return max(exact, limit) if design_effect > 1.0 else exact
 
 
-def _rank_sum_exact(doubled: np.typing.NDArray[np.int64], size: int, observed: int) -> float:
+def _rank_sum_exact(doubled: NDArray[np.int64], size: int, observed: int) -> float:
     """Return P(sum of ``size`` drawn ranks >= observed), ranks doubled to be whole numbers."""
     total = int(np.sort(doubled)[-size:].sum())
     # share[k, s]: of the draws seen so far that took k ranks, weight of those with sum s.
@@ -145,7 +148,7 @@ def _rank_sum_exact(doubled: np.typing.NDArray[np.int64], size: int, observed: i
 
 
 def _rank_sum_normal(
-    doubled: np.typing.NDArray[np.int64], size: int, observed: int, design_effect: float
+    doubled: NDArray[np.int64], size: int, observed: int, design_effect: float
 ) -> float:
     """Return the normal limit of the rank-sum tail, tie-corrected, with continuity correction."""
     count = doubled.size
