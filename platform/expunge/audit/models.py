@@ -1,0 +1,87 @@
+"""The rows of the log. Django never writes these tables: the migration owns them.
+
+They are unmanaged so that no ``flush`` and no schema tool touches them; the SQL function
+``audit_append`` is the only way in, and triggers refuse UPDATE, DELETE and TRUNCATE.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from expunge.common.models import ImmutableModel
+
+
+class Leaf(models.Model):
+    """One entry. ``data`` are the hashed bytes; the other columns repeat them for searching.
+
+    ``seq`` counts from 0 without a gap and is the entry's index in the Merkle tree.
+    """
+
+    seq = models.BigIntegerField(primary_key=True)
+    leaf_hash = models.BinaryField(max_length=32)
+    data = models.BinaryField()
+    action = models.CharField(max_length=60)
+    occurred_at = models.DateTimeField()
+    controller_id = models.UUIDField(null=True)
+    actor = models.CharField(max_length=80)
+    role = models.CharField(max_length=40)
+    ticket = models.CharField(max_length=80)
+
+    class Meta:
+        managed = False
+        db_table = "audit_leaf"
+        ordering: ClassVar = ["seq"]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.action}"
+
+
+class Node(models.Model):
+    """The hash of a complete subtree of ``2**level`` leaves (``level`` from 1)."""
+
+    pk = models.CompositePrimaryKey("level", "index")
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        managed = False
+        db_table = "audit_node"
+
+    def __str__(self) -> str:
+        return f"{self.level}:{self.index}"
+
+
+class Checkpoint(models.Model):
+    """A signed note about the log at one size, and its RFC 3161 timestamp token."""
+
+    size = models.BigIntegerField(primary_key=True)
+    note = models.TextField()
+    token = models.BinaryField()
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_checkpoint"
+        ordering: ClassVar = ["size"]
+
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
+
+
+class KnownKey(ImmutableModel):
+    """A public key whose introduction the log records."""
+
+    purpose = models.CharField(max_length=40)
+    key_id = models.CharField(max_length=71)
+    introduced_seq = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["purpose", "key_id"], name="key_introduced_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.key_id}"
