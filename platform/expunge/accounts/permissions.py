@@ -63,8 +63,6 @@ class Actor:
             return False
         if self.only not in {None, controller_id}:
             return False
-        if self.only is not None and controller_id != self.only:
-            return False
         roles = Membership.objects.filter(
             user=self.user, user__is_active=True, controller_id=controller_id
         ).values_list("role", flat=True)

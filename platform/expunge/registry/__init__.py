@@ -1,1 +1,1 @@
-"""What exists: models and their versions, datasets and their scope trees, and what was trained on what."""
+"""What exists: models and versions, datasets and scope trees, and which learned from which."""

@@ -68,13 +68,13 @@ class DatasetVersion(ImmutableModel):
 class ScopeNode(BaseModel):
     """A node of a dataset's hierarchy, by materialised path.
 
-    ``path`` joins fixed-width base-36 ordinals with dots, so that a subtree is one index range:
-    every descendant's path starts with ``path + '.'``.
+    ``path`` joins fixed-width base-36 ordinals with dots and is compared byte by byte, so that a
+    subtree is one index range: from ``path`` up to, and without, ``path + '/'``.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="nodes")
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="children")
-    path = models.CharField(max_length=200)
+    path = models.CharField(max_length=200, db_collation="C")
     depth = models.PositiveSmallIntegerField()
     label = EncryptedTextField()
     label_index = models.BinaryField(max_length=32)
@@ -86,9 +86,7 @@ class ScopeNode(BaseModel):
         ]
         indexes: ClassVar = [
             models.Index(fields=["dataset", "label_index"], name="node_label"),
-            models.Index(
-                fields=["path"], name="node_path_prefix", opclasses=["varchar_pattern_ops"]
-            ),
+            models.Index(fields=["dataset", "parent", "path"], name="node_children"),
         ]
 
     @property

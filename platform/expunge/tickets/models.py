@@ -64,6 +64,15 @@ class Ticket(BaseModel):
                 ),
                 name="a_second_person_approves",
             ),
+            models.CheckConstraint(
+                condition=models.Q(reviewer__isnull=True)
+                | ~models.Q(reviewer=models.F("requester")),
+                name="nobody_reviews_their_own",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome="") | models.Q(state=TicketState.CLOSED),
+                name="only_a_closed_ticket_has_an_outcome",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["controller", "state", "due_on"], name="ticket_worklist"),

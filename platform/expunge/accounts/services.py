@@ -1,0 +1,190 @@
+"""People, their roles and their API tokens: each change with its permission and its leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from expunge.accounts.models import ApiToken, Membership, Role, User
+from expunge.accounts.permissions import ROLE_PERMISSIONS, Actor, Permission
+from expunge.accounts.signals import AccountEvent, account_changed
+from expunge.accounts.tokens import token_store
+from expunge.common.clock import now
+from expunge.common.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
+
+TOKEN_DAYS = 90
+TOKEN_DAYS_MOST = 366
+
+
+@transaction.atomic
+def user_create(
+    *, actor: Actor, controller_id: UUID, email: str, name: str, password: str | None = None
+) -> User:
+    """Create a person who can sign in; without a password they cannot until one is set.
+
+    Raises:
+        InvalidInputError: ``email_invalid``, ``name_missing``, ``password_weak``.
+        ConflictError: ``email_taken``.
+    """
+    actor.require(Permission.ADMINISTER, controller_id)
+    _check_person(email, name, password)
+    if User.objects.filter(email__iexact=email).exists():
+        raise ConflictError("email_taken", "A person with this mail address has an account.")
+    user = User.objects.create_user(email, password, name=name.strip())
+    account_changed.send(
+        sender=None,
+        event=AccountEvent.USER_CREATED,
+        actor=actor.pseudonym,
+        controller_id=controller_id,
+        subject={"user": str(user.pk)},
+        data={},
+    )
+    return user
+
+
+@transaction.atomic
+def membership_grant(*, actor: Actor, user: User, controller_id: UUID, role: str) -> Membership:
+    """Give a person a role for a controller; giving it twice changes nothing.
+
+    Raises:
+        InvalidInputError: ``role_unknown``.
+        NotAllowedError: ``own_role``, nobody gives a role to themselves.
+    """
+    actor.require(Permission.ADMINISTER, controller_id)
+    if role not in Role.values:
+        raise InvalidInputError(
+            "role_unknown", f"A role is one of {', '.join(Role.values)}.", field="role"
+        )
+    if actor.user is not None and actor.user.pk == user.pk:
+        raise NotAllowedError("own_role", "Another administrator must give you a role.")
+    membership, fresh = Membership.objects.get_or_create(
+        user=user, controller_id=controller_id, role=role
+    )
+    if fresh:
+        _audit_role(AccountEvent.MEMBERSHIP_GRANTED, actor, membership)
+    return membership
+
+
+@transaction.atomic
+def membership_revoke(*, actor: Actor, membership: Membership) -> None:
+    """Take a role away from a person."""
+    actor.require(Permission.ADMINISTER, membership.controller_id)
+    _audit_role(AccountEvent.MEMBERSHIP_REVOKED, actor, membership)
+    membership.delete()
+
+
+@transaction.atomic
+def token_create(
+    *,
+    actor: Actor,
+    controller_id: UUID,
+    name: str,
+    scopes: Iterable[str],
+    days: int = TOKEN_DAYS,
+) -> tuple[ApiToken, str]:
+    """Make an API token for the actor; the secret is returned once and never stored.
+
+    Raises:
+        InvalidInputError: ``scopes_missing``, ``scope_unknown``, ``days_out_of_range``,
+            ``name_missing``.
+        NotAllowedError: ``permission_missing`` for a scope the person's roles do not have,
+            ``person_needed``.
+    """
+    if actor.user is None or actor.scopes is not None:
+        raise NotAllowedError("person_needed", "Sign in to make a token; a token makes none.")
+    wanted = _scopes(scopes)
+    if not name.strip():
+        raise InvalidInputError("name_missing", "Give the token a name.", field="name")
+    if not 1 <= days <= TOKEN_DAYS_MOST:
+        raise InvalidInputError(
+            "days_out_of_range", f"A token lives 1 to {TOKEN_DAYS_MOST} days.", field="days"
+        )
+    for scope in wanted:
+        actor.require(scope, controller_id)
+    token, secret = token_store(
+        user=actor.user,
+        controller_id=controller_id,
+        name=name.strip(),
+        scopes=wanted,
+        lifetime=timedelta(days=days),
+    )
+    account_changed.send(
+        sender=None,
+        event=AccountEvent.TOKEN_CREATED,
+        actor=actor.pseudonym,
+        controller_id=controller_id,
+        subject={"token": str(token.pk)},
+        data={"scopes": token.scopes, "expires_at": token.expires_at.isoformat()},
+    )
+    return token, secret
+
+
+@transaction.atomic
+def token_revoke(*, actor: Actor, token_id: UUID) -> ApiToken:
+    """End a token, one's own or as administrator; raises ``token_unknown``."""
+    token = ApiToken.objects.select_for_update().filter(pk=token_id).first()
+    mine = token is not None and actor.user is not None and token.user_id == actor.user.pk
+    if token is None or not (mine or actor.may(Permission.ADMINISTER, token.controller_id)):
+        raise NotFoundError("token_unknown", "There is no such token for you.")
+    if token.revoked_at is None:
+        token.revoked_at = now()
+        token.save(update_fields=["revoked_at"])
+        account_changed.send(
+            sender=None,
+            event=AccountEvent.TOKEN_REVOKED,
+            actor=actor.pseudonym,
+            controller_id=token.controller_id,
+            subject={"token": str(token.pk)},
+            data={},
+        )
+    return token
+
+
+def scopes_grantable(actor: Actor, controller_id: UUID) -> tuple[Permission, ...]:
+    """Return the scopes a token of this actor may have for the controller."""
+    return tuple(scope for scope in Permission if actor.may(scope, controller_id))
+
+
+def _scopes(scopes: Iterable[str]) -> tuple[Permission, ...]:
+    names = sorted({str(scope) for scope in scopes})
+    if not names:
+        raise InvalidInputError("scopes_missing", "Choose what the token may do.", field="scopes")
+    known = {str(scope) for held in ROLE_PERMISSIONS.values() for scope in held}
+    if not known.issuperset(names):
+        raise InvalidInputError("scope_unknown", "There is no such scope.", field="scopes")
+    return tuple(Permission(name) for name in names)
+
+
+def _check_person(email: str, name: str, password: str | None) -> None:
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise InvalidInputError(
+            "email_invalid", "This is not a mail address.", field="email"
+        ) from error
+    if not name.strip():
+        raise InvalidInputError("name_missing", "Give the person's name.", field="name")
+    if password is not None:
+        try:
+            validate_password(password, User(email=email, name=name))
+        except ValidationError as error:
+            raise InvalidInputError(
+                "password_weak", " ".join(error.messages), field="password"
+            ) from error
+
+
+def _audit_role(event: AccountEvent, actor: Actor, membership: Membership) -> None:
+    account_changed.send(
+        sender=None,
+        event=event,
+        actor=actor.pseudonym,
+        controller_id=membership.controller_id,
+        subject={"user": str(membership.user_id)},
+        data={"role": membership.role},
+    )

@@ -1,0 +1,12 @@
+"""The signal that a ticket moved."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+ticket_moved = Signal()
+"""Sent when a move is committed, with ``ticket_id`` (UUID), ``source`` and ``target`` states.
+
+A receiver that fails is logged and holds up nobody; whoever works on tickets must also look for
+them in the database, for a process may die between commit and signal.
+"""
