@@ -13,7 +13,11 @@ from expunge.tickets.models import Ticket
 
 
 class ErasureJob(BaseModel):
-    """The erasure of a ticket's scope from one model version, by as many attempts as it takes."""
+    """The erasure of a ticket's scope from one model version, by as many attempts as it takes.
+
+    ``round`` is how often a person had set the ticket going again (a retry, the release of a
+    hold) when this job last started.
+    """
 
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="jobs")
     original = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="jobs")
@@ -21,6 +25,7 @@ class ErasureJob(BaseModel):
         ModelVersion, on_delete=models.PROTECT, null=True, related_name="made_by_jobs"
     )
     state = models.CharField(max_length=20, default=JobState.PLANNED)
+    round = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         ordering: ClassVar = ["created_at"]
@@ -43,6 +48,7 @@ class Attempt(BaseModel):
 
     job = models.ForeignKey(ErasureJob, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveSmallIntegerField()
+    round = models.PositiveSmallIntegerField(default=0)
     method = models.CharField(max_length=40)
     settings = models.JSONField(default=dict)
     seed = models.BigIntegerField(default=0)
@@ -72,7 +78,7 @@ class Attempt(BaseModel):
             models.UniqueConstraint(fields=["job", "number"], name="attempt_number_once"),
             models.UniqueConstraint(
                 fields=["job"],
-                condition=~models.Q(state__in=[str(state) for state in ATTEMPT_OVER]),
+                condition=~models.Q(state__in=sorted(str(state) for state in ATTEMPT_OVER)),
                 name="one_open_attempt_per_job",
             ),
             models.CheckConstraint(

@@ -1,0 +1,59 @@
+"""Handing work to Celery. A message means "have a look": Postgres says whether there is work.
+
+The broker may lose, delay and repeat messages, or be away. A message that cannot be sent is
+sent by the next sweep; one that is on its way already is not sent again, so that sweeps during
+a long attempt do not pile messages up.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from uuid import UUID
+
+from celery import current_app
+from django.core.cache import cache
+from django.db import transaction
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from expunge.jobs.configuration import configuration
+
+logger = logging.getLogger(__name__)
+
+MODULE = "expunge.jobs.tasks"
+TICKET_START = f"{MODULE}.ticket_start"
+TICKET_CERTIFY = f"{MODULE}.ticket_certify"
+ATTEMPT_RUN = f"{MODULE}.attempt_run"
+RECLAIM = f"{MODULE}.reclaim"
+
+SWEEPS_UNANSWERED = 4
+"""After so many sweeps without an answer a message counts as lost."""
+
+
+def enqueue(task: str, item: UUID | None = None) -> None:
+    """Send a message with at most one id, unless it is on its way; never raises."""
+    lifetime = SWEEPS_UNANSWERED * configuration().sweep.total_seconds()
+    arguments = [str(item)] if item else []
+    try:
+        if cache.add(_key(task, item), 1, timeout=max(1, int(lifetime))):
+            current_app.send_task(task, args=arguments, retry=False)
+    except (OperationalError, RedisError, OSError):
+        logger.warning("The broker does not answer; the next sweep sends %s again", task)
+
+
+def enqueue_on_commit(task: str, item: UUID | None = None) -> None:
+    """Send the message once the present transaction is committed."""
+    transaction.on_commit(partial(enqueue, task, item))
+
+
+def arrived(task: str, item: UUID | None = None) -> None:
+    """Note that a message was received: from now on a new one may be sent."""
+    try:
+        cache.delete(_key(task, item))
+    except (RedisError, OSError):
+        logger.warning("The broker does not answer; %s goes on without it", task)
+
+
+def _key(task: str, item: UUID | None) -> str:
+    return f"queued:{task}:{item or ''}"

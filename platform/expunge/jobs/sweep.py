@@ -1,0 +1,51 @@
+"""Finds everything that is due, from Postgres alone, and has somebody look at it.
+
+Run by the beat, when a worker starts, and whenever a job ends. With it, nothing depends on a
+message, a signal or a process that may be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from expunge.jobs import queue
+from expunge.jobs.folder import folders_sweep
+from expunge.jobs.leases import EXPIRED
+from expunge.jobs.models import Attempt, ErasureJob
+from expunge.jobs.services import jobs_plan, jobs_stop
+from expunge.jobs.states import AttemptState, JobState
+from expunge.tickets.models import Ticket
+from expunge.tickets.states import TicketState
+
+logger = logging.getLogger(__name__)
+
+AT_WORK = (JobState.PLANNED, JobState.RUNNING)
+
+
+def sweep() -> None:
+    """Put everything that is due on its way. One thing that fails does not hold up the others."""
+    folders_sweep()
+    stopped = ErasureJob.objects.filter(state__in=AT_WORK).exclude(
+        ticket__state=TicketState.IN_PROGRESS
+    )
+    for ticket_id in set(stopped.values_list("ticket_id", flat=True)):
+        jobs_stop(ticket_id=ticket_id)
+    begun = (TicketState.APPROVED, TicketState.IN_PROGRESS)
+    for ticket_id in _oldest(Ticket.objects.filter(state__in=begun)):
+        try:
+            jobs_plan(ticket_id=ticket_id)
+        except Exception as error:  # noqa: BLE001 - one ticket must not hold up the others
+            logger.error("Ticket %s cannot be planned (%s)", ticket_id, type(error).__name__)  # noqa: TRY400 - a trace may quote data
+    due = Attempt.objects.filter(Q(state=AttemptState.QUEUED) | EXPIRED)
+    for attempt_id in due.order_by("created_at").values_list("pk", flat=True):
+        queue.enqueue(queue.ATTEMPT_RUN, attempt_id)
+    ended = (TicketState.VERIFIED, TicketState.CERTIFIED)
+    for ticket_id in _oldest(Ticket.objects.filter(state__in=ended)):
+        queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
+
+
+def _oldest(tickets: QuerySet[Ticket]) -> list[UUID]:
+    return list(tickets.order_by("created_at").values_list("pk", flat=True))
