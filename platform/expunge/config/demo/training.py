@@ -89,7 +89,8 @@ def _prepare(plan: Plan, folder: Path) -> None:
 
 def _run(plans: Sequence[Plan], folders: Sequence[Path], console: Console) -> None:
     """Run the trainings side by side with a progress bar each."""
-    columns = (TextColumn("  {task.description:<24}"), BarColumn(), TextColumn("{task.fields[note]}"))
+    note = TextColumn("{task.fields[note]}")
+    columns = (TextColumn("  {task.description:<24}"), BarColumn(), note)
     environment = {"PYTHONPATH": python_path(), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         running = {

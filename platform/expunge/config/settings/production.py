@@ -22,6 +22,11 @@ SECRET_KEY = required("EXPUNGE_SECRET_KEY")
 EXPUNGE_MASTER_KEYS = required("EXPUNGE_MASTER_KEYS").split(",")
 ALLOWED_HOSTS = required("EXPUNGE_ALLOWED_HOSTS").split(",")
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+# Keys and their certificates are put into the key folder by whoever runs the authority.
+EXPUNGE_KEYS_GENERATE = False
+EXPUNGE_TSA_URL = required("EXPUNGE_TSA_URL")
+EXPUNGE_ISSUER = required("EXPUNGE_ISSUER")
+EXPUNGE_LOG_ORIGIN = required("EXPUNGE_LOG_ORIGIN")
 required("DATABASE_URL")
 required("REDIS_URL")
 
