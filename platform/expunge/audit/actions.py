@@ -20,16 +20,14 @@ class AuditAction(StrEnum):
 
     TICKET_FILED = "ticket.filed"
     TICKET_MOVED = "ticket.moved"
-    TICKET_APPROVED = "ticket.approved"
+    TICKET_EXTENDED = "ticket.extended"
     TICKET_SHREDDED = "ticket.shredded"
 
     JOB_PLANNED = "job.planned"
     JOB_MOVED = "job.moved"
-    ATTEMPT_PLANNED = "attempt.planned"
-    ATTEMPT_STARTED = "attempt.started"
-    ATTEMPT_RECLAIMED = "attempt.reclaimed"
-    ATTEMPT_CANCELLED = "attempt.cancelled"
-    ATTEMPT_FINISHED = "attempt.finished"
+    ATTEMPT_QUEUED = "attempt.queued"
+    ATTEMPT_TAKEN_OVER = "attempt.taken_over"
+    ATTEMPT_MOVED = "attempt.moved"
     VERIFICATION_PREREGISTERED = "verification.preregistered"
     VERIFICATION_FINISHED = "verification.finished"
 

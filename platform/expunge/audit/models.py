@@ -1,7 +1,7 @@
-"""The rows of the log. Django never writes these tables: the migration owns them.
+"""The rows of the log.
 
-They are unmanaged so that no ``flush`` and no schema tool touches them; the SQL function
-``audit_append`` is the only way in, and triggers refuse UPDATE, DELETE and TRUNCATE.
+The SQL function ``audit_append`` is the only way in, and triggers refuse UPDATE, DELETE and
+TRUNCATE, so ``manage.py flush`` fails on a database that holds a log.
 """
 
 from __future__ import annotations
@@ -27,12 +27,20 @@ class Leaf(models.Model):
     controller_id = models.UUIDField(null=True)
     actor = models.CharField(max_length=80)
     role = models.CharField(max_length=40)
-    ticket = models.CharField(max_length=80)
+    ticket_id = models.UUIDField(null=True)
 
     class Meta:
-        managed = False
         db_table = "audit_leaf"
         ordering: ClassVar = ["seq"]
+        indexes: ClassVar = [
+            models.Index(fields=["controller_id", "-seq"], name="leaf_controller"),
+            models.Index(
+                fields=["ticket_id", "seq"],
+                name="leaf_ticket",
+                condition=models.Q(ticket_id__isnull=False),
+            ),
+            models.Index(fields=["action", "seq"], name="leaf_action"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.action}"
@@ -47,7 +55,6 @@ class Node(models.Model):
     hash = models.BinaryField(max_length=32)
 
     class Meta:
-        managed = False
         db_table = "audit_node"
 
     def __str__(self) -> str:
@@ -63,7 +70,6 @@ class Checkpoint(models.Model):
     signed_at = models.DateTimeField()
 
     class Meta:
-        managed = False
         db_table = "audit_checkpoint"
         ordering: ClassVar = ["size"]
 
@@ -76,7 +82,6 @@ class KnownKey(ImmutableModel):
 
     purpose = models.CharField(max_length=40)
     key_id = models.CharField(max_length=71)
-    introduced_seq = models.BigIntegerField()
 
     class Meta:
         constraints: ClassVar = [

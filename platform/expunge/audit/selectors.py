@@ -1,125 +1,143 @@
-"""Reading the log: size, root, proofs, and a check of the whole."""
+"""Reading the log: sizes, roots, proofs, entries, and whether it all holds together."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet
+from django.db.models.functions import Power
 
 from expunge.accounts.permissions import Actor, Permission
-from expunge.audit import merkle, note
-from expunge.audit.keys import checkpoint_verifier_key
+from expunge.audit import merkle
+from expunge.audit.keys import log_key
+from expunge.audit.leaves import moment_text
 from expunge.audit.models import Checkpoint, Leaf, Node
+from expunge.audit.replay import Entry, InnerNode, Replay, columns_fault
+from expunge.common.errors import NotFoundError
+
+BATCH = 2000
 
 
 @dataclass(frozen=True)
-class LogCheck:
-    """What a check of the whole log found; ``problems`` is empty when it holds."""
+class LogState:
+    """The outcome of a verification of the whole log: what was seen, and every fault found."""
 
     size: int
-    root: bytes
+    root: str
     checkpoints: int
-    problems: tuple[str, ...]
+    faults: tuple[str, ...] = field(default=())
 
-
-def leaves_visible(actor: Actor) -> QuerySet[Leaf]:
-    """Return the leaves of the organisations whose log the actor may read."""
-    return Leaf.objects.filter(controller_id__in=actor.controllers(Permission.AUDIT_VIEW))
-
-
-def leaves_of_ticket(actor: Actor, ticket_id: UUID) -> QuerySet[Leaf]:
-    """Return the leaves of one ticket, in order."""
-    return leaves_visible(actor).filter(ticket_id=ticket_id)
+    @property
+    def sound(self) -> bool:
+        """Say whether nothing was found wrong."""
+        return not self.faults
 
 
 def log_size() -> int:
-    """Return the number of leaves."""
+    """Return the number of committed entries."""
     last = Leaf.objects.aggregate(last=Max("seq"))["last"]
     return 0 if last is None else int(last) + 1
 
 
 def log_root(size: int) -> bytes:
-    """Return the root of the first ``size`` leaves, from stored subtrees."""
-    return merkle.range_hash(_subtree, 0, size)
+    """Return the root of the first ``size`` entries."""
+    return merkle.root(_node, size)
 
 
 def inclusion_proof(seq: int, size: int) -> list[bytes]:
-    """Return the audit path of leaf ``seq`` in the tree of ``size`` leaves."""
-    return merkle.inclusion_proof(_subtree, seq, size)
+    """Return the proof that entry ``seq`` is in the log of that size; raises ``ValueError``."""
+    return merkle.inclusion_proof(_node, seq, size)
 
 
-def consistency_proof(old: int, new: int) -> list[bytes]:
-    """Return the proof that the log of ``new`` leaves extends that of ``old``."""
-    return merkle.consistency_proof(_subtree, old, new)
+def consistency_proof(first: int, second: int) -> list[bytes]:
+    """Return the proof that the log only grew from one size to another; raises ``ValueError``."""
+    return merkle.consistency_proof(_node, first, second)
 
 
-def latest_checkpoint() -> Checkpoint | None:
-    """Return the newest checkpoint."""
-    return Checkpoint.objects.first()
+def checkpoint_covering(seq: int) -> Checkpoint | None:
+    """Return the first checkpoint that covers an entry, if there is one."""
+    return Checkpoint.objects.filter(size__gt=seq).first()
 
 
-def log_verify() -> LogCheck:
-    """Recompute everything: gapless numbers, leaf hashes, roots, checkpoint signatures."""
-    checkpoints = {item.size: item for item in Checkpoint.objects.all()}
-    key = checkpoint_verifier_key()
-    problems: list[str] = []
-    frontier: list[tuple[int, bytes]] = []
-    size = 0
-    for leaf in Leaf.objects.order_by("seq").iterator():
-        if leaf.seq != size:
-            problems.append(f"leaf {size} is missing")
-            size = leaf.seq
-        digest = merkle.leaf_hash(bytes(leaf.data))
-        if digest != bytes(leaf.hash):
-            problems.append(f"leaf {leaf.seq} was altered")
-        _push(frontier, digest)
-        size += 1
-        if size in checkpoints:
-            problems += _checkpoint_problems(checkpoints.pop(size), _fold(frontier), key)
-    problems += [f"the log is shorter than its checkpoint of {old} leaves" for old in checkpoints]
-    root = _fold(frontier)
-    if size and root != log_root(size):
-        problems.append("the stored tree does not match the leaves")
-    return LogCheck(size, root, Checkpoint.objects.count(), tuple(problems))
+def checkpoint_latest() -> Checkpoint | None:
+    """Return the newest checkpoint, if there is one."""
+    return Checkpoint.objects.last()
 
 
-def log_lines() -> Iterator[dict[str, object]]:
-    """Yield every leaf as JSON-like data for an auditor's own check."""
-    for leaf in Leaf.objects.order_by("seq").iterator():
-        yield {"seq": leaf.seq, "data": bytes(leaf.data).decode()}
+def leaves_of_controllers(controllers: frozenset[UUID]) -> QuerySet[Leaf]:
+    """Return the entries of these organisations, newest first."""
+    return Leaf.objects.filter(controller_id__in=controllers).order_by("-seq")
 
 
-def _subtree(level: int, index: int) -> bytes:
-    return bytes(Node.objects.values_list("hash", flat=True).get(level=level, index=index))
+def leaf_get(controllers: frozenset[UUID], seq: int) -> Leaf:
+    """Return one entry of these organisations; raises ``entry_unknown``."""
+    leaf = leaves_of_controllers(controllers).filter(pk=seq).first()
+    if leaf is None:
+        raise NotFoundError("entry_unknown", "There is no such entry in the audit log for you.")
+    return leaf
 
 
-def _push(frontier: list[tuple[int, bytes]], digest: bytes) -> None:
-    """Add a leaf's hash to the row of complete subtrees, merging equals from the right."""
-    level = 0
-    while frontier and frontier[-1][0] == level:
-        digest = merkle.node_hash(frontier.pop()[1], digest)
-        level += 1
-    frontier.append((level, digest))
+def leaves_of_ticket(actor: Actor, ticket_id: UUID) -> QuerySet[Leaf]:
+    """Return the entries about one ticket that the actor may read, oldest first."""
+    controllers = actor.controllers(Permission.AUDIT_VIEW)
+    return Leaf.objects.filter(controller_id__in=controllers, ticket_id=ticket_id)
 
 
-def _fold(frontier: list[tuple[int, bytes]]) -> bytes:
-    """Return the root over a row of complete subtrees."""
-    if not frontier:
-        return merkle.EMPTY_ROOT
-    root = frontier[-1][1]
-    for _, digest in reversed(frontier[:-1]):
-        root = merkle.node_hash(digest, root)
-    return root
+def entries() -> Iterator[Entry]:
+    """Yield every entry in order, without holding them all in memory."""
+    for leaf in Leaf.objects.iterator(chunk_size=BATCH):
+        yield _entry(leaf)
 
 
-def _checkpoint_problems(checkpoint: Checkpoint, root: bytes, key: str) -> list[str]:
-    where = f"the checkpoint of {checkpoint.size} leaves"
+def log_verify() -> LogState:
+    """Replay the whole log: no gap, every hash, every inner node, every signed checkpoint."""
+    replay = Replay(Checkpoint.objects.values_list("note", flat=True), log_key())
+    stored = _nodes_as_completed()
+    faults: list[str] = []
+    for leaf in Leaf.objects.iterator(chunk_size=BATCH):
+        made = replay.add(_entry(leaf))
+        if made != list(islice(stored, len(made))):
+            faults.append(f"The tree above entry {leaf.seq} was altered.")
+        faults.append(_columns_fault(leaf))
+    if next(stored, None) is not None:
+        faults.append("The tree holds more than the entries account for.")
+    faults = [*replay.finish(), *filter(None, faults)]
+    return LogState(replay.size, replay.root().hex(), replay.checkpoints, tuple(faults))
+
+
+def _entry(leaf: Leaf) -> Entry:
+    return Entry(leaf.seq, bytes(leaf.data), bytes(leaf.leaf_hash))
+
+
+def _nodes_as_completed() -> Iterator[InnerNode]:
+    """Yield the stored inner nodes in the order in which a growing log completes them."""
+    rows = Node.objects.annotate(completed=(F("index") + 1) * Power(2, F("level")))
+    for row in rows.order_by("completed", "level").iterator(chunk_size=BATCH):
+        yield InnerNode(row.level, row.index, bytes(row.hash))
+
+
+def _columns_fault(leaf: Leaf) -> str:
     try:
-        said = note.verify(checkpoint.note, key)
-    except note.NoteError as error:
-        return [f"{where}: {error}"]
-    if (said.size, said.root) != (checkpoint.size, root) or bytes(checkpoint.root) != root:
-        return [f"{where} does not match the leaves"]
-    return []
+        entry = json.loads(bytes(leaf.data))
+        ticket = entry["subject"].get("ticket")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"Entry {leaf.seq} is not readable."
+    columns = {
+        "action": leaf.action,
+        "occurred_at": moment_text(leaf.occurred_at),
+        "controller": str(leaf.controller_id) if leaf.controller_id else None,
+        "actor": leaf.actor,
+        "role": leaf.role,
+        "ticket": str(leaf.ticket_id) if leaf.ticket_id else None,
+    }
+    return columns_fault({**entry, "ticket": ticket}, columns, leaf.seq)
+
+
+def _node(level: int, index: int) -> bytes:
+    if level == 0:
+        return bytes(Leaf.objects.values_list("leaf_hash", flat=True).get(pk=index))
+    return bytes(Node.objects.values_list("hash", flat=True).get(level=level, index=index))

@@ -1,90 +1,102 @@
-"""Writing to the log: a leaf in the transaction of what it tells, and signed checkpoints."""
+"""Writing the log: entries inside the transaction of what they record, checkpoints outside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from contract.canonical import canonical
-from expunge.audit import note
+from expunge.audit import checkpoint as notes
 from expunge.audit.actions import AuditAction
-from expunge.audit.keys import ORIGIN, checkpoint_key
-from expunge.audit.models import Checkpoint, Leaf
+from expunge.audit.keys import checkpoint_key, log_key, log_origin
+from expunge.audit.leaves import leaf_data
+from expunge.audit.models import Checkpoint, KnownKey, Leaf
 from expunge.audit.selectors import log_root, log_size
-from expunge.common import clock
+from expunge.audit.timestamps import timestamp
+from expunge.common.clock import now
 
-Timestamp = Callable[[bytes], bytes]
-"""Returns an RFC 3161 token over the bytes."""
+APPEND = "SELECT audit_append(%s, %s, %s, %s, %s, %s, %s)"
+SYSTEM = "system:audit"
 
 
-def audit_record(
+def audit_record(  # noqa: PLR0913 - the fields of an entry
     *,
     action: AuditAction,
     actor: str,
     controller_id: UUID | None,
     subject: Mapping[str, str],
     data: Mapping[str, Any],
+    role: str = "",
 ) -> Leaf:
-    """Append one leaf, in the caller's transaction: both are kept or neither is.
+    """Append one entry to the log, in the caller's transaction.
 
-    ``actor`` is a pseudonym; ``subject`` names what it happened to by ids (``ticket``, ``job``,
-    ...); ``data`` holds numbers, digests and codes, never personal data. Raises
-    ``TransactionManagementError`` outside a transaction.
+    ``actor`` is a pseudonym (``user:<id>``, ``system:<part>``), ``subject`` names what the
+    action was done to by ids; its ``ticket``, if any, becomes searchable. ``data`` holds no
+    personal data: put a :func:`expunge.audit.leaves.commitment` where it would.
+
+    Appends queue up behind each other until their transactions end, so write the entry last.
+
+    Raises:
+        TransactionManagementError: There is no transaction.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError(
-            "an audit leaf belongs to the transaction of what it tells"
+            "an audit entry belongs to the transaction of what it records"
         )
-    at = clock.now()
+    moment = now()
     ticket = subject.get("ticket")
-    body = canonical(
-        {
-            "action": str(action),
-            "actor": actor,
-            "at": at.isoformat(),
-            "controller": str(controller_id) if controller_id else None,
-            "subject": dict(subject),
-            "data": dict(data),
-        }
+    entry = leaf_data(
+        action=action,
+        occurred_at=moment,
+        actor=actor,
+        role=role,
+        controller=str(controller_id) if controller_id else None,
+        subject=subject,
+        data=data,
     )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT seq, hash FROM audit_append(%s, %s, %s, %s, %s)",
-            [body, str(action), at, controller_id, ticket],
-        )
-        seq, digest = cursor.fetchone()
-    return Leaf(
-        seq=seq,
-        hash=bytes(digest),
-        data=body,
-        action=str(action),
-        at=at,
-        controller_id=controller_id,
-        ticket_id=UUID(ticket) if ticket else None,
-    )
+        cursor.execute(APPEND, [entry, str(action), moment, controller_id, actor, role, ticket])
+        (seq,) = cursor.fetchone()
+    return Leaf.objects.get(pk=seq)
 
 
 @transaction.atomic
-def checkpoint_sign(*, timestamp: Timestamp | None = None) -> Checkpoint | None:
-    """Sign the log as it stands; returns the checkpoint, or ``None`` while the log is empty.
+def key_introduce(*, purpose: str, key_id: str, public: str) -> KnownKey:
+    """Record the first use of a public key; a key that is known already stays as it is."""
+    known, fresh = KnownKey.objects.get_or_create(purpose=purpose, key_id=key_id)
+    if fresh:
+        audit_record(
+            action=AuditAction.KEY_INTRODUCED,
+            actor=SYSTEM,
+            controller_id=None,
+            subject={"key": key_id},
+            data={"purpose": purpose, "public": public},
+        )
+    return known
 
-    Signing the same size again returns the checkpoint there is.
+
+def checkpoint_sign() -> Checkpoint:
+    """Sign the log as it stands and have the note timestamped; the same size is signed once.
+
+    It sees only committed entries, so it runs outside any transaction: a note about an entry
+    that is later rolled back would accuse an honest log.
+
+    Raises:
+        RuntimeError: A transaction is open.
     """
+    key = log_key()
+    with transaction.atomic(durable=True):
+        key_introduce(purpose="checkpoint", key_id=key.id.hex(), public=str(key))
     size = log_size()
-    if size == 0:
-        return None
-    there = Checkpoint.objects.filter(size=size).first()
-    if there is not None:
-        return there
-    root = log_root(size)
-    text = note.sign(note.CheckpointText(ORIGIN, size, root), ORIGIN, checkpoint_key())
-    return Checkpoint.objects.create(
-        size=size,
-        root=root,
-        note=text,
-        token=timestamp(text.encode()) if timestamp else None,
-        at=clock.now(),
-    )
+    signed = Checkpoint.objects.filter(pk=size).first()
+    if signed is not None:
+        return signed
+    note = notes.sign(notes.Checkpoint(log_origin(), size, log_root(size)), checkpoint_key())
+    token = timestamp(note.encode())
+    with transaction.atomic(durable=True):
+        Checkpoint.objects.bulk_create(
+            [Checkpoint(size=size, note=note, token=token, signed_at=now())], ignore_conflicts=True
+        )
+    return Checkpoint.objects.get(pk=size)

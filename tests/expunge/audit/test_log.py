@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from contract.canonical import canonical
+from expunge.audit import checkpoint as notes
 from expunge.audit import merkle, selectors
 from expunge.audit.actions import AuditAction
+from expunge.audit.export import ExportError, StampedNote, read_export
+from expunge.audit.keys import log_key
+from expunge.audit.leaves import commitment, commitment_opens
 from expunge.audit.models import Checkpoint, Leaf
 from expunge.audit.services import audit_record, checkpoint_sign
 
@@ -30,12 +37,14 @@ def write(number: int = 0) -> Leaf:
 
 
 @pytest.mark.django_db
-def test_a_leaf_is_the_canonical_json_of_what_happened() -> None:
-    leaf = write(5)
-    stored = Leaf.objects.get(seq=leaf.seq)
-    assert bytes(stored.data) == leaf.data
-    assert canonical({"number": 5}) in bytes(stored.data)
-    assert bytes(stored.hash) == merkle.leaf_hash(leaf.data)
+def test_an_entry_is_the_canonical_json_of_what_happened() -> None:
+    leaf = Leaf.objects.get(seq=write(5).seq)
+    entry = json.loads(bytes(leaf.data))
+    assert entry["action"] == "ticket.moved"
+    assert entry["data"] == {"number": 5}
+    assert entry["controller"] == str(CONTROLLER)
+    assert entry["subject"] == {"ticket": str(leaf.ticket_id)}
+    assert bytes(leaf.leaf_hash) == merkle.leaf_hash(bytes(leaf.data))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -50,15 +59,24 @@ def test_nothing_is_written_outside_the_transaction_of_what_it_tells() -> None:
         )
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_rolled_back_transaction_leaves_no_leaf_and_no_gap() -> None:
-    write(0)
-    with pytest.raises(RuntimeError), transaction.atomic():
+class ChangeOfMindError(Exception):
+    """Something that undoes a transaction."""
+
+
+def write_and_undo() -> None:
+    with transaction.atomic():
         write(1)
-        raise RuntimeError
+        raise ChangeOfMindError
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rolled_back_transaction_leaves_no_entry_and_no_gap() -> None:
+    write(0)
+    with pytest.raises(ChangeOfMindError):
+        write_and_undo()
     write(2)
     assert list(Leaf.objects.values_list("seq", flat=True)) == [0, 1]
-    assert selectors.log_verify().problems == ()
+    assert selectors.log_verify().sound
 
 
 @pytest.mark.django_db(transaction=True)
@@ -72,67 +90,120 @@ def test_many_writers_at_once_leave_no_gap() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    check = selectors.log_verify()
-    assert (check.size, check.problems) == (80, ())
+    state = selectors.log_verify()
+    assert (state.size, state.faults) == (80, ())
+    assert state.root == selectors.log_root(80).hex()
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("table", ["audit_leaf", "audit_node", "audit_checkpoint"])
 @pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE audit_leaf SET action = 'other'",
-        "DELETE FROM audit_leaf",
-        "TRUNCATE audit_leaf",
-        "DELETE FROM audit_node",
-        "UPDATE audit_checkpoint SET size = 9",
-    ],
+    "statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
 )
-def test_the_database_refuses_to_change_the_past(statement: str) -> None:
+def test_the_database_refuses_to_change_the_past(table: str, statement: str) -> None:
     write()
     checkpoint_sign()
+    column = {"audit_leaf": "seq", "audit_node": "level", "audit_checkpoint": "size"}[table]
     with (
         pytest.raises(DatabaseError, match="append-only"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
-        cursor.execute(statement)
-    assert selectors.log_verify().problems == ()
+        cursor.execute(statement.format(table, column, column))
+    assert selectors.log_verify().sound
 
 
 @pytest.mark.django_db
-def test_stored_subtrees_prove_every_leaf_against_a_checkpoint() -> None:
-    leaves = [write(number) for number in range(11)]
-    checkpoint = checkpoint_sign()
-    assert checkpoint is not None
-    assert checkpoint.size == 11
-    for leaf in leaves:
-        path = selectors.inclusion_proof(leaf.seq, 11)
-        assert merkle.included(bytes(leaf.hash), leaf.seq, 11, path, bytes(checkpoint.root))
+def test_stored_subtrees_prove_every_entry_against_a_checkpoint() -> None:
+    for number in range(11):
+        write(number)
+    signed = checkpoint_sign()
+    checkpoint = notes.verify(signed.note, log_key())
+    assert signed.size == checkpoint.size == 12
+    for leaf in Leaf.objects.all():
+        path = selectors.inclusion_proof(leaf.seq, 12)
+        merkle.verify_inclusion(bytes(leaf.leaf_hash), leaf.seq, 12, path, checkpoint.root)
 
 
 @pytest.mark.django_db
-def test_signing_the_same_log_twice_gives_one_checkpoint() -> None:
+def test_a_grown_log_proves_that_it_begins_with_the_old_one() -> None:
     write()
-    assert checkpoint_sign() == checkpoint_sign()
-    assert Checkpoint.objects.count() == 1
+    old = notes.parse(checkpoint_sign().note)
+    for number in range(6):
+        write(number)
+    new = notes.parse(checkpoint_sign().note)
+    path = selectors.consistency_proof(old.size, new.size)
+    merkle.verify_consistency(old.size, new.size, path, old.root, new.root)
 
 
 @pytest.mark.django_db
-def test_an_empty_log_has_nothing_to_sign() -> None:
-    assert checkpoint_sign() is None
-    assert selectors.log_verify().problems == ()
+def test_the_first_checkpoint_introduces_its_key_and_one_size_is_signed_once() -> None:
+    write()
+    first, again = checkpoint_sign(), checkpoint_sign()
+    assert first == again
+    assert Checkpoint.objects.count() == 1
+    introduced = Leaf.objects.get(action=AuditAction.KEY_INTRODUCED)
+    assert json.loads(bytes(introduced.data))["data"]["public"] == str(log_key())
 
 
 @pytest.mark.django_db(transaction=True)
-def test_tampering_below_the_triggers_is_found() -> None:
+def test_no_checkpoint_is_signed_over_entries_that_may_be_rolled_back() -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        checkpoint_sign()
+
+
+TAMPERING = {
+    "Entry 2 was altered": "UPDATE audit_leaf SET data = 'forged' WHERE seq = 2",
+    "The log was cut short": "DELETE FROM audit_leaf WHERE seq = 5",
+    "There is a gap": "DELETE FROM audit_leaf WHERE seq = 3",
+    "Entry 1 is filed wrongly": "UPDATE audit_leaf SET actor = 'user:mallory' WHERE seq = 1",
+    "The tree above entry 1": "UPDATE audit_node SET hash = sha256('x') WHERE level = 1 "
+    "AND index = 0",
+    "A checkpoint cannot be trusted": "UPDATE audit_checkpoint SET note = replace(note, '6', '7')",
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fault", TAMPERING)
+def test_tampering_below_the_triggers_is_found(fault: str) -> None:
     for number in range(5):
         write(number)
     checkpoint_sign()
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_leaf DISABLE TRIGGER audit_leaf_rows")
-        cursor.execute("UPDATE audit_leaf SET data = 'forged' WHERE seq = 2")
-        cursor.execute("DELETE FROM audit_leaf WHERE seq = 4")
-        cursor.execute("ALTER TABLE audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_rows")
-    problems = selectors.log_verify().problems
-    assert "leaf 2 was altered" in problems
-    assert "the log is shorter than its checkpoint of 5 leaves" in problems
+        tables = ("audit_leaf", "audit_node", "audit_checkpoint")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_rows")
+        cursor.execute(TAMPERING[fault])
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_rows")
+    assert any(found.startswith(fault) for found in selectors.log_verify().faults)
+    with pytest.raises(SystemExit, match="1"):
+        call_command("audit_verify", stdout=StringIO(), stderr=StringIO())
+
+
+@pytest.mark.django_db
+def test_the_commands_sign_verify_and_export(tmp_path: Path) -> None:
+    write()
+    out = StringIO()
+    call_command("audit_checkpoint", stdout=out)
+    assert notes.verify(out.getvalue(), log_key()).size == 2
+    call_command("audit_verify", stdout=out)
+    assert "2 entries without a gap, 1 signed checkpoints" in out.getvalue()
+    call_command("audit_export", str(tmp_path / "log.jsonl"), stdout=out)
+    items = list(read_export(tmp_path / "log.jsonl"))
+    assert [type(item) is StampedNote for item in items] == [False, False, True]
+    assert (tmp_path / "log.jsonl.key").read_text() == f"{log_key()}\n"
+
+
+def test_what_is_no_export_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"seq": 0, "data": ""}\n{"seq": 1}\n')
+    with pytest.raises(ExportError, match="line 2"):
+        list(read_export(tmp_path / "log.jsonl"))
+
+
+def test_a_commitment_opens_with_its_key_only() -> None:
+    value = commitment(b"k" * 32, {"name": "Erika"})
+    assert commitment_opens(value, b"k" * 32, {"name": "Erika"})
+    assert not commitment_opens(value, b"x" * 32, {"name": "Erika"})
+    assert not commitment_opens(value, b"k" * 32, {"name": "Erik"})
+    assert "Erika" not in value

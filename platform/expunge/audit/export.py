@@ -1,0 +1,78 @@
+"""The log as a file for an auditor: JSON lines, entries first, then every checkpoint.
+
+    {"seq": 0, "data": "<base64>"}
+    {"checkpoint": "<note>", "token": "<base64>"}
+
+Pure: the platform writes it, the offline verifier reads it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from expunge.audit.merkle import leaf_hash
+from expunge.audit.replay import Entry
+
+
+class ExportError(ValueError):
+    """A file is no export of an audit log."""
+
+
+@dataclass(frozen=True)
+class StampedNote:
+    """A checkpoint's note and its timestamp token."""
+
+    note: str
+    token: bytes
+
+
+def entry_line(entry: Entry) -> str:
+    """Return the line of an entry."""
+    return json.dumps({"seq": entry.seq, "data": _text(entry.data)})
+
+
+def checkpoint_line(item: StampedNote) -> str:
+    """Return the line of a checkpoint."""
+    return json.dumps({"checkpoint": item.note, "token": _text(item.token)})
+
+
+def read_export(path: Path) -> Iterator[Entry | StampedNote]:
+    """Yield what an export holds, in order; raises :class:`ExportError` with the line's number."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield _item(json.loads(line))
+            except (ValueError, KeyError, TypeError, binascii.Error) as error:
+                raise ExportError(f"line {number} of the log export is not readable") from error
+
+
+def write_export(
+    path: Path, entries: Iterable[Entry], checkpoints: Iterable[StampedNote]
+) -> tuple[int, int]:
+    """Write an export; returns how many entries and checkpoints it holds."""
+    counts = [0, 0]
+    with path.open("w", encoding="utf-8") as handle:
+        for entry in entries:
+            handle.write(entry_line(entry) + "\n")
+            counts[0] += 1
+        for item in checkpoints:
+            handle.write(checkpoint_line(item) + "\n")
+            counts[1] += 1
+    return counts[0], counts[1]
+
+
+def _item(value: dict[str, Any]) -> Entry | StampedNote:
+    if "checkpoint" in value:
+        return StampedNote(str(value["checkpoint"]), base64.b64decode(value["token"]))
+    data = base64.b64decode(value["data"], validate=True)
+    return Entry(int(value["seq"]), data, leaf_hash(data))
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
