@@ -1,0 +1,111 @@
+"""The memorisation gap of a person, and the share of it that a model still has.
+
+Used wherever a check asks "how much of it is back?": on the candidate as it is, and after every
+attack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contract.record import Record
+from contract.report import Estimate, Verdict
+from verification.difficulty import difficulty
+from verification.facts import scores_of
+from verification.families.causal_lm import CausalLM
+from verification.spec import Context
+from verification.statistics import residual_fraction_against_twins
+
+Scores = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Adjusted scores by record id: of the ``original``, and of the candidate (``after``).
+
+    Scores are bounded below by a blind guess (:attr:`verification.signals.Signal.bounded`).
+    ``expected`` is what the candidate would give each record if it had never seen it; attacks
+    on the candidate are read against it.
+    """
+
+    original: Scores
+    after: Scores
+    expected: Scores
+
+    @classmethod
+    def of(cls, context: Context) -> Gap:
+        """Measure both models, from the same signals as the membership attacks."""
+        original, _ = adjusted(context, context.original)
+        after, expected = adjusted(context, context.candidate)
+        return cls(original, after, expected)
+
+
+def adjusted(context: Context, model: CausalLM) -> tuple[dict[str, float], dict[str, float]]:
+    """Return each fact's mean log-probability above expectation, and the expectation itself."""
+    records = context.records
+    scores = scores_of(context, model, [*records.forget, *records.twins])
+    plain = {record: row["bounded"] for record, row in scores.items()}
+    twins = {record.id: plain[record.id] for record in records.twins if record.id in plain}
+    expected = difficulty(twins, records.twin_subjects, records.forget, context.trained_forms)
+    return {record: plain[record] - expected[record] for record in plain}, expected
+
+
+def gap_estimate(
+    context: Context,
+    gap: Gap,
+    scores: Scores,
+    name: str,
+    twins: Sequence[Sequence[Record]] | None = None,
+) -> Estimate:
+    """Return the residual fraction of ``scores``, with one-sided bounds at the profile's level.
+
+    The bounds are those of a two-sided interval at confidence 1 - 2 alpha, so that a pass (upper
+    bound within the margin) is a test at level alpha. ``twins`` are groups by data subject, the
+    job's by default; records without a score are left out.
+
+    Raises:
+        NoGapError: if the original has no memorisation gap.
+    """
+    groups = context.records.twin_subjects if twins is None else twins
+    forget = [record.id for record in context.records.forget if record.id in scores]
+    ids = [[record.id for record in group if record.id in scores] for group in groups]
+    ids = [group for group in ids if group]
+    value, low, high = residual_fraction_against_twins(
+        [scores[item] for item in forget],
+        [gap.original[item] for item in forget],
+        [np.array([scores[item] for item in group]) for group in ids],
+        [np.array([gap.original[item] for item in group]) for group in ids],
+        confidence=1.0 - 2.0 * context.profile.alpha,
+        seed=context.job.seed,
+    )
+    return Estimate(name, value, low, high, context.profile.residual)
+
+
+def gap_verdict(
+    estimate: Estimate, *, over_forgetting: bool
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Hold an estimate against its margin.
+
+    A pass needs the upper bound within the margin. With ``over_forgetting`` the estimate itself
+    may not lie below minus the margin either, and bounds wholly below it fail; that side is
+    *tested* by the two-sided equivalence of the membership check.
+    """
+    margin = estimate.margin or 0.0
+    low = estimate.value if estimate.low is None else estimate.low
+    high = estimate.value if estimate.high is None else estimate.high
+    bounds = f"{estimate.name}: {estimate.value:.0%}, between {low:.0%} and {high:.0%}"
+    if low > margin:
+        return Verdict.FAIL, (f"{bounds}; more than {margin:.0%} is left",)
+    if over_forgetting and high < -margin:
+        reason = "the records were made stranger than a stranger's, which gives the person away too"
+        return Verdict.FAIL, (f"{bounds}; {reason}",)
+    if over_forgetting and estimate.value < -margin:
+        reason = "the records may have been made stranger than a stranger's"
+        return Verdict.INCONCLUSIVE, (f"{bounds}; {reason}; more records would settle it",)
+    if high <= margin:
+        return Verdict.PASS, ()
+    reason = f"at most {margin:.0%} could not be shown"
+    return Verdict.INCONCLUSIVE, (f"{bounds}; {reason}; more records or twins would settle it",)

@@ -1,0 +1,88 @@
+"""What a check sees: the models, the records, the margins, and the one cache of signals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from contract.event import EventLog
+from contract.job import VerificationJob
+from contract.record import CALIBRATION_FORM, Record
+from verification.families.causal_lm import CausalLM
+from verification.profiles import Margins, Profile
+from verification.signals import Signals
+
+VERSION = "1"
+"""The version of the checks: it enters the preregistration, so raise it when a number moves."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The four record sets of a job, each in file order."""
+
+    forget: tuple[Record, ...]
+    twins: tuple[Record, ...]
+    neighbours: tuple[Record, ...]
+    retain: tuple[Record, ...]
+    subject_level: int
+
+    @cached_property
+    def twin_subjects(self) -> tuple[tuple[Record, ...], ...]:
+        """Return the twins' records grouped by data subject."""
+        groups: dict[tuple[str, ...], list[Record]] = {}
+        for record in self.twins:
+            groups.setdefault(record.subject(self.subject_level), []).append(record)
+        return tuple(tuple(group) for group in groups.values())
+
+    @cached_property
+    def twin_units(self) -> tuple[tuple[Record, ...], ...]:
+        """Return the twins' records in units as deep in the hierarchy as the forget set's root.
+
+        For a request about one study of a patient, the fair comparison is one study of a twin.
+        """
+        depth = max(self.subject_level + 1, _common_depth([item.path for item in self.forget]))
+        groups: dict[tuple[str, ...], list[Record]] = {}
+        for record in self.twins:
+            groups.setdefault(record.path[:depth], []).append(record)
+        return tuple(tuple(group) for group in groups.values())
+
+
+def _common_depth(paths: Sequence[tuple[str, ...]]) -> int:
+    depth = 0
+    for nodes in zip(*paths, strict=False):
+        if len(set(nodes)) > 1:
+            break
+        depth += 1
+    return depth
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a check may use. Checks read ``signals`` and never run a model themselves."""
+
+    job: VerificationJob
+    profile: Profile
+    records: Records
+    original: CausalLM
+    candidate: CausalLM
+    references: tuple[CausalLM, ...]
+    signals: Signals
+    events: EventLog
+    pulse: Callable[[], None]
+
+    @property
+    def margins(self) -> Margins | None:
+        """Return the profile's margins for this many records, if it has any."""
+        return self.profile.margins_for(len(self.records.forget))
+
+    @property
+    def trained_forms(self) -> tuple[str, ...]:
+        """Return the forms that the original was trained on."""
+        return self.job.forms
+
+    @cached_property
+    def probe_forms(self) -> tuple[str, ...]:
+        """Return the forms of the forget records that nothing was trained on, in a fixed order."""
+        names = {name for record in self.records.forget for name in record.forms}
+        return tuple(sorted(names - set(self.job.forms) - {CALIBRATION_FORM}))
