@@ -1,0 +1,77 @@
+"""Does what a verification library does, but for the verification."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import stage
+
+from contract.canonical import digest_file, write_json
+from contract.event import EventLog
+from contract.job import VerificationJob, read_job
+from contract.manifest import folder_digest
+from contract.report import (
+    PREREGISTRATION,
+    PREREGISTRATION_FILE,
+    CheckResult,
+    Preregistration,
+    Report,
+    Tier,
+    Verdict,
+    write_report,
+)
+
+
+def preregister(folder: Path) -> int:
+    """Fix seed and data."""
+    job = read_job(folder, VerificationJob)
+    if job.candidate is not None:
+        return 3
+    stage.note("begin preregister", folder)
+    stage.wait_at("preregister")
+    files = sorted((folder / "data").iterdir())
+    plan = {"seed": job.seed, "data": {item.name: digest_file(item) for item in files}}
+    content = PREREGISTRATION.dump_python(Preregistration(plan), mode="json")
+    write_json(folder / PREREGISTRATION_FILE, content)
+    stage.note("end preregister", folder)
+    return 0
+
+
+def run(folder: Path) -> int:
+    """Write the report that the scenario wants for the candidate's method."""
+    job = read_job(folder, VerificationJob)
+    if job.candidate is None:
+        return 3
+    candidate = folder / job.candidate.path
+    method = (candidate / "method.txt").read_text(encoding="utf-8")
+    stage.note(f"begin verification {method}", folder)
+    EventLog(folder).emit("attacking", "relearning", done=1, total=3)
+    stage.wait_at("verification")
+    told = stage.outcome("verification", method)
+    stage.act(told)
+    verdict = Verdict.PASS if told == "ok" else Verdict(told)
+    check = CheckResult(
+        "relearning", "Does it come back?", verdict, "It was tried.", attack="relearn-forget-16"
+    )
+    report = Report(
+        verdict,
+        job.profile,
+        1,
+        f"The verdict is {verdict}.",
+        tier=Tier.ERASURE if verdict is Verdict.PASS else None,
+        checks=(check,),
+        preregistration=job.preregistration,
+        original=job.original.digest,
+        candidate=folder_digest(candidate),
+        seed=job.seed,
+    )
+    write_report(folder, report)
+    stage.note(f"end verification {method}", folder)
+    return 0
+
+
+if __name__ == "__main__":
+    stage.heed_termination()
+    command = {"run": run, "preregister": preregister}[sys.argv[1]]
+    sys.exit(command(Path(sys.argv[2])))

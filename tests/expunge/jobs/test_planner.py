@@ -1,0 +1,113 @@
+"""The ladder: what follows what, and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from expunge.jobs.planner import LADDERS, Past, Step, ladder_for, next_step
+from expunge.jobs.states import AttemptState
+
+REFUTED, ERRORED, CANCELLED = (
+    AttemptState.REFUTED,
+    AttemptState.ERRORED,
+    AttemptState.CANCELLED,
+)
+
+
+def refuted(method: str, finding: str = "relearning", round_number: int = 0) -> Past:
+    return Past(method, REFUTED, finding=finding, round=round_number)
+
+
+def errored(method: str, code: str, round_number: int = 0) -> Past:
+    return Past(method, ERRORED, code=code, round=round_number)
+
+
+def after(*past: Past, layout: str = "whole", round_number: int = 0) -> Step:
+    return next_step(layout=layout, profile="erasure", past=past, round_number=round_number)
+
+
+def method_after(*past: Past, layout: str = "whole", round_number: int = 0) -> str | None:
+    step = after(*past, layout=layout, round_number=round_number)
+    return step.rung.method if step.rung else None
+
+
+def test_a_whole_model_climbs_from_removal_to_retraining() -> None:
+    methods = [rung.method for rung in ladder_for("whole", "erasure")]
+    assert methods == ["npo", "undo", "retrain"]
+
+
+def test_a_sharded_model_begins_with_the_exact_route() -> None:
+    methods = [rung.method for rung in ladder_for("sharded", "erasure")]
+    assert methods == ["drop_shard", "retrain"]
+
+
+def test_who_asks_for_exactness_gets_exact_rungs_only() -> None:
+    assert [rung.method for rung in ladder_for("whole", "exact")] == ["retrain"]
+
+
+def test_exact_rungs_are_held_to_the_exact_profile() -> None:
+    held_to = {rung.method: rung.profile for rung in LADDERS["erasure"]}
+    assert held_to == {"drop_shard": "exact", "npo": None, "undo": None, "retrain": "exact"}
+    assert not any(rung.profile for rung in LADDERS["behavioural"])
+
+
+def test_a_refuted_rung_is_followed_by_a_stronger_one_and_says_what_refuted_it() -> None:
+    step = after(refuted("npo"))
+    assert step.rung is not None and step.rung.method == "undo"
+    assert step.reason == "npo was refuted by relearning; escalating to undo"
+
+
+def test_a_ladder_without_a_further_rung_is_exhausted() -> None:
+    step = after(refuted("npo"), refuted("undo"), refuted("retrain", "membership"))
+    assert step.rung is None and step.code == "ladder_exhausted"
+    assert step.reason == "retrain was refuted by membership; no stronger method is left"
+
+
+@pytest.mark.parametrize("code", ["out_of_memory", "crashed"])
+def test_bad_luck_is_tried_once_more_on_the_same_rung_and_then_escalated(code: str) -> None:
+    assert method_after(errored("npo", code)) == "npo"
+    assert method_after(errored("npo", code), errored("npo", code)) == "undo"
+
+
+@pytest.mark.parametrize("code", ["diverged", "not_supported", "timed_out"])
+def test_a_method_that_does_not_fit_is_left_at_once(code: str) -> None:
+    assert method_after(errored("npo", code)) == "undo"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["model_missing", "artifact_changed", "dataset_changed", "disk_full", "bad_job", "unheard_of"],
+)
+def test_bad_input_stops_the_ladder_and_a_retry_resumes_on_the_same_rung(code: str) -> None:
+    past = (refuted("npo"), errored("undo", code))
+    step = after(*past)
+    assert step.rung is None and step.code == code
+    assert method_after(*past, round_number=1) == "undo"
+
+
+def test_a_retry_of_an_exhausted_ladder_tries_the_strongest_rung_again() -> None:
+    past = (refuted("npo"), refuted("undo"), refuted("retrain"))
+    assert method_after(*past, round_number=1) == "retrain"
+    again = (*past, refuted("retrain", round_number=1))
+    assert method_after(*again, round_number=1) is None
+    assert method_after(*again, round_number=2) == "retrain"
+
+
+def test_an_attempt_that_was_stopped_is_run_again_whatever_the_round() -> None:
+    stopped = Past("undo", CANCELLED)
+    assert method_after(refuted("npo"), stopped) == "undo"
+    assert method_after(refuted("npo"), stopped, round_number=1) == "undo"
+
+
+def test_a_hold_between_two_attempts_changes_nothing_about_what_follows() -> None:
+    assert method_after(refuted("npo"), round_number=1) == "undo"
+
+
+def test_bad_luck_counts_anew_in_each_round() -> None:
+    unlucky = errored("retrain", "crashed")
+    assert method_after(unlucky, unlucky) is None
+    assert method_after(unlucky, unlucky, round_number=1) == "retrain"
+
+
+def test_a_layout_without_a_method_is_said_to_have_none() -> None:
+    assert after(layout="quantised").code == "no_method"
