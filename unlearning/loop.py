@@ -152,7 +152,7 @@ def _step(phase: Phase, progress: _Progress, parameters: list[nn.Parameter]) -> 
     for group in optimizer.param_groups:
         group["lr"] = phase.schedule.rate(progress.step)
     loss = phase.loss(progress.step)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     norm = nn.utils.clip_grad_norm_(parameters, phase.schedule.clip)
     value = float(loss.detach())
     usable = math.isfinite(value) and bool(torch.isfinite(norm))

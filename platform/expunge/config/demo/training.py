@@ -23,7 +23,8 @@ from contract.event import read_events
 from contract.job import Recipe, UnlearningData, UnlearningJob, write_job
 from contract.record import write_records
 from contract.result import read_result
-from corpora.dataset import Arm, Dataset, write_dataset
+from corpora.assignment import Arm
+from corpora.dataset import Dataset, write_dataset
 from expunge.config.demo.people import Cast
 from expunge.config.processes import python_path
 from expunge.registry.artifacts import artifact_store

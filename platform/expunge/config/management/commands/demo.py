@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 from rich.console import Console
 
-from expunge.audit.keys import checkpoint_verifier_key
+from expunge.audit.keys import log_key
 from expunge.audit.selectors import log_verify
 from expunge.audit.services import checkpoint_sign
 from expunge.config.demo.people import PEOPLE, Cast, cast
