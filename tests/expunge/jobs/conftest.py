@@ -60,9 +60,7 @@ def redis_var(tmp_path: Path, settings: Any) -> Iterator[Path]:
     """Start a Redis of this test's own; the test process uses it too."""
     var = tmp_path / "redis-var"
     url = embedded.redis_url(var)
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
-    }
+    settings.REDIS_URL = url
     before = current_app.conf.broker_url
     _use_broker(url.replace("unix://", "redis+socket://"))
     yield var
