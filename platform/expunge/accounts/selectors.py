@@ -36,3 +36,8 @@ def tokens_of(actor: Actor) -> QuerySet[ApiToken]:
         .select_related("controller")
         .order_by("-created_at")
     )
+
+
+def scopes_grantable(actor: Actor, controller_id: UUID) -> tuple[Permission, ...]:
+    """Return the scopes a token of this actor may have for the controller."""
+    return tuple(scope for scope in Permission if actor.may(scope, controller_id))

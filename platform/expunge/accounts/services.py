@@ -146,11 +146,6 @@ def token_revoke(*, actor: Actor, token_id: UUID) -> ApiToken:
     return token
 
 
-def scopes_grantable(actor: Actor, controller_id: UUID) -> tuple[Permission, ...]:
-    """Return the scopes a token of this actor may have for the controller."""
-    return tuple(scope for scope in Permission if actor.may(scope, controller_id))
-
-
 def _scopes(scopes: Iterable[str]) -> tuple[Permission, ...]:
     names = sorted({str(scope) for scope in scopes})
     if not names:

@@ -14,6 +14,7 @@ from contract.record import Record as RecordText
 from contract.record import record_to_json
 from corpora.assignment import ASSIGNMENT, Arm, SubjectKey
 from corpora.dataset import ASSIGNMENT_FILE, DatasetError, Header, read_header, stream_records
+from expunge.common.bulk import copy_rows
 from expunge.common.errors import InvalidInputError
 from expunge.registry.models import DatasetVersion, Record
 from expunge.registry.tree import BATCH, TreeBuilder
@@ -57,9 +58,9 @@ def load_records(folder: Path, header: Header, version: DatasetVersion) -> None:
             )
         )
         if len(batch) >= BATCH:
-            Record.objects.bulk_create(batch)
+            copy_rows(Record, batch)
             batch = []
-    Record.objects.bulk_create(batch)
+    copy_rows(Record, batch)
     tree.flush()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from uuid import UUID, uuid4
 
+from expunge.common.bulk import copy_rows
 from expunge.common.crypto import blind_index
 from expunge.registry.models import Dataset, ScopeNode
 
@@ -70,7 +71,7 @@ class TreeBuilder:
 
     def flush(self) -> None:
         """Store the nodes made since the last time."""
-        ScopeNode.objects.bulk_create(self._fresh)
+        copy_rows(ScopeNode, self._fresh)
         self._fresh = []
 
     def _next_path(self, parent: UUID | None) -> str:

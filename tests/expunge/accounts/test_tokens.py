@@ -9,8 +9,8 @@ import pytest
 
 from expunge.accounts.models import ApiToken, Membership, Role
 from expunge.accounts.permissions import Actor, Permission
-from expunge.accounts.selectors import tokens_of
-from expunge.accounts.services import scopes_grantable, token_create, token_revoke
+from expunge.accounts.selectors import scopes_grantable, tokens_of
+from expunge.accounts.services import token_create, token_revoke
 from expunge.accounts.tokens import token_grant
 from expunge.common.clock import now
 from expunge.common.errors import InvalidInputError, NotAllowedError, NotFoundError

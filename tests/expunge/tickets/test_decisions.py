@@ -3,70 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from expunge.accounts.models import Membership, Role
-from expunge.common import clock
 from expunge.common.errors import (
-    DomainError,
     NotFoundError,
 )
-from expunge.registry.models import ModelVersion, ScopeNode
-from expunge.registry.selectors import scope_search
 from expunge.tickets import services
-from expunge.tickets.models import Ticket, TicketKey
+from expunge.tickets.models import Ticket
 from expunge.tickets.rules import Task
 from expunge.tickets.selectors import (
-    is_overdue,
     ticket_get,
     ticket_history,
     ticket_payload,
     ticket_tasks,
     tickets_visible,
 )
-from expunge.tickets.states import TERMINAL, TicketState
+from expunge.tickets.states import TicketState
 from expunge.tickets.transitions import ticket_move
 from tests.expunge.conftest import FileTicket
-from tests.expunge.factories import SYSTEM, People, all_leaves, leaves, person
+from tests.expunge.factories import SYSTEM, People, leaves, person
+from tests.expunge.tickets.walk import approved, code_of, failed, submitted
 
 S = TicketState
-Freeze = Callable[[datetime], None]
-
-
-@pytest.fixture
-def freeze(monkeypatch: pytest.MonkeyPatch) -> Freeze:
-    """Set what time it is."""
-
-    def at(moment: datetime) -> None:
-        monkeypatch.setattr(clock.timezone, "now", lambda: moment)
-
-    return at
-
-
-def submitted(cast: People, ticket: Ticket) -> Ticket:
-    return services.ticket_submit(actor=cast.alice, ticket_id=ticket.pk, reason="No exemption")
-
-
-def approved(cast: People, ticket: Ticket) -> Ticket:
-    submitted(cast, ticket)
-    return services.ticket_approve(actor=cast.bob, ticket_id=ticket.pk, reason="Agreed")
-
-
-def failed(cast: People, ticket: Ticket) -> Ticket:
-    ticket = approved(cast, ticket)
-    for target in (S.IN_PROGRESS, S.VERIFICATION_FAILED):
-        ticket_move(ticket=ticket, target=target, actor=SYSTEM)
-    return ticket
-
-
-def code_of(call: Callable[..., object], **given: Any) -> str:
-    with pytest.raises(DomainError) as error:
-        call(**given)
-    return error.value.code
 
 
 def test_carol_files_alice_reviews_and_bob_approves(cast: People, file_ticket: FileTicket) -> None:
@@ -228,54 +189,6 @@ def test_a_released_hold_resumes_where_the_ticket_stood(
     assert (released.state, released.held_from) == (stood, "")
 
 
-def test_an_extension_keeps_rule_reason_and_inputs(
-    cast: People, file_ticket: FileTicket, freeze: Freeze
-) -> None:
-    freeze(datetime(2026, 11, 30, 9, tzinfo=UTC))
-    ticket = file_ticket()
-    assert ticket.due_on == date(2026, 12, 30)
-    who = {"actor": cast.alice, "ticket_id": ticket.pk}
-    freeze(datetime(2026, 12, 20, 9, tzinfo=UTC))
-    ticket = services.ticket_extend(**who, reason="complexity", text="Nine models are involved.")
-    assert ticket.due_on == date(2027, 3, 1)
-    assert ticket.clock["extension"]["on"] == "2026-12-20"
-    assert ticket.clock["first_due"] == "2026-12-30"
-    assert leaves("ticket.extended")[-1]["data"] == {"reason": "complexity", "due_on": "2027-03-01"}
-    again = code_of(services.ticket_extend, **who, reason="number", text="More")
-    assert again == "already_extended"
-    assert "Nine models are involved." in [
-        entry.text for entry in ticket_history(cast.alice, ticket)
-    ]
-
-
-def test_an_extension_comes_inside_the_first_period_or_never(
-    cast: People, file_ticket: FileTicket, freeze: Freeze
-) -> None:
-    freeze(datetime(2026, 3, 5, 9, tzinfo=UTC))
-    ticket = file_ticket()
-    who = {"actor": cast.alice, "ticket_id": ticket.pk, "reason": "number", "text": "Many"}
-    freeze(datetime(2026, 4, 7, 22, 30, tzinfo=UTC))  # already the 8th in Berlin
-    assert code_of(services.ticket_extend, **who) == "extension_too_late"
-    freeze(datetime(2026, 4, 7, 21, 30, tzinfo=UTC))
-    assert services.ticket_extend(**who).due_on == date(2026, 6, 5)
-
-
-def test_overdue_counts_waiting_and_failed_tickets_but_not_ended_ones(
-    cast: People, file_ticket: FileTicket, freeze: Freeze
-) -> None:
-    freeze(datetime(2026, 3, 5, 9, tzinfo=UTC))
-    waiting = file_ticket(identity_confirmed=False)
-    broken = failed(cast, file_ticket())
-    ended = services.ticket_withdraw(
-        actor=cast.carol, ticket_id=file_ticket().pk, reason="by_person"
-    )
-    assert not tickets_visible(cast.alice, overdue=True).exists()
-    freeze(datetime(2026, 4, 7, 22, 30, tzinfo=UTC))
-    assert set(tickets_visible(cast.alice, overdue=True)) == {waiting, broken}
-    assert list(tickets_visible(cast.alice, overdue=False)) == [ended]
-    assert is_overdue(waiting) and is_overdue(broken) and not is_overdue(ended)
-
-
 def test_tickets_are_found_by_reference_name_and_state(
     cast: People, file_ticket: FileTicket
 ) -> None:
@@ -315,94 +228,3 @@ def test_a_failed_erasure_is_closed_as_not_verified(cast: People, file_ticket: F
         actor=cast.alice, ticket_id=ticket.pk, reason="methods_exhausted", text="All four failed."
     )
     assert (closed.state, closed.outcome) == (S.CLOSED, "not_verified")
-
-
-def end_rejected(cast: People, ticket: Ticket) -> None:
-    services.ticket_reject(actor=cast.alice, ticket_id=ticket.pk, **REFUSED)
-
-
-def end_withdrawn(cast: People, ticket: Ticket) -> None:
-    services.ticket_withdraw(
-        actor=cast.carol, ticket_id=ticket.pk, reason="by_person", text="Erika called"
-    )
-
-
-def end_unverified(cast: People, ticket: Ticket) -> None:
-    services.ticket_close_unverified(
-        actor=cast.alice, ticket_id=failed(cast, ticket).pk, reason="model_retired", text="Gone"
-    )
-
-
-def end_certified(cast: People, ticket: Ticket) -> None:
-    ticket = approved(cast, ticket)
-    for target in (S.IN_PROGRESS, S.VERIFIED, S.CERTIFIED, S.CLOSED):
-        ticket_move(ticket=ticket, target=target, actor=SYSTEM)
-
-
-def end_nothing_held(cast: People, ticket: Ticket) -> None:
-    services.ticket_close_nothing_held(actor=SYSTEM, ticket_id=approved(cast, ticket).pk)
-
-
-def end_expired(cast: People, ticket: Ticket) -> None:
-    Ticket.objects.filter(pk=ticket.pk).update(state=S.IDENTITY_PENDING)
-    ticket.refresh_from_db()
-    ticket_move(ticket=ticket, target=S.EXPIRED, actor=SYSTEM)
-
-
-ENDINGS = [
-    (end_rejected, S.REJECTED, ""),
-    (end_withdrawn, S.WITHDRAWN, ""),
-    (end_expired, S.EXPIRED, ""),
-    (end_unverified, S.CLOSED, "not_verified"),
-    (end_certified, S.CLOSED, "certified"),
-    (end_nothing_held, S.CLOSED, "nothing_held"),
-]
-
-
-@pytest.mark.parametrize(("end", "state", "outcome"), ENDINGS)
-def test_every_end_shreds_what_the_person_wrote(
-    cast: People,
-    file_ticket: FileTicket,
-    end: Callable[[People, Ticket], None],
-    state: TicketState,
-    outcome: str,
-) -> None:
-    ticket = file_ticket()
-    end(cast, ticket)
-    ticket = ticket_get(cast.alice, ticket.pk)
-    assert (ticket.state, ticket.outcome) == (state, outcome)
-    assert ticket.state in TERMINAL and ticket.ended_at is not None
-    assert not TicketKey.objects.filter(ticket=ticket).exists()
-    assert bytes(ticket.payload) == b"" and ticket_payload(cast.alice, ticket) is None
-    history = ticket_history(cast.alice, ticket)
-    assert len(history) > 2 and not any(entry.text for entry in history)
-    assert [leaf["subject"] for leaf in leaves("ticket.shredded")] == [{"ticket": str(ticket.pk)}]
-    assert b"Erika" not in all_leaves()
-
-
-def test_all_terminal_states_are_covered_above() -> None:
-    assert {state for _, state, _ in ENDINGS} == TERMINAL
-
-
-def test_a_subject_in_no_model_is_reviewed_approved_and_closed_honestly(
-    cast: People, file_ticket: FileTicket, original: ModelVersion, erika: ScopeNode
-) -> None:
-    (twin,) = scope_search(SYSTEM, erika.dataset_id, "Anna Zwilling")
-    ticket = approved(cast, file_ticket(node_ids=[twin.pk]))
-    closed = services.ticket_close_nothing_held(actor=SYSTEM, ticket_id=ticket.pk)
-    assert (closed.state, closed.outcome) == (S.CLOSED, "nothing_held")
-
-
-def test_nothing_held_is_never_said_while_a_model_holds_it(
-    cast: People, file_ticket: FileTicket, original: ModelVersion
-) -> None:
-    ticket = approved(cast, file_ticket())
-    given = {"actor": SYSTEM, "ticket_id": ticket.pk}
-    assert code_of(services.ticket_close_nothing_held, **given) == "still_held"
-    ticket.refresh_from_db()
-    assert ticket.state == S.APPROVED and TicketKey.objects.filter(ticket=ticket).exists()
-
-
-def test_nothing_held_needs_an_approved_ticket(cast: People, file_ticket: FileTicket) -> None:
-    given = {"actor": SYSTEM, "ticket_id": file_ticket().pk}
-    assert code_of(services.ticket_close_nothing_held, **given) == "ticket_state"

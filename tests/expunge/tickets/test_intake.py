@@ -123,3 +123,12 @@ def test_an_unknown_country_is_said_not_guessed(cast: People, file_ticket: FileT
     with pytest.raises(ConflictError) as error:
         file_ticket()
     assert error.value.code == "holidays_unknown"
+
+
+def test_the_servers_own_log_knows_nobody(
+    file_ticket: FileTicket, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG"):
+        ticket = file_ticket()
+    assert "Erika" not in caplog.text
+    assert "Erika" not in repr([ticket, *ticket_nodes(ticket), *ticket.moves.all()])

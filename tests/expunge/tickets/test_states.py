@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from expunge.common.errors import ConflictError
+from expunge.tickets import transitions
 from expunge.tickets.models import Ticket, TicketKey
+from expunge.tickets.signals import ticket_moved
 from expunge.tickets.states import HOLDABLE, MOVES, TERMINAL, TicketState, may_move
 from expunge.tickets.transitions import OUTCOMES, ticket_move
 from tests.expunge.conftest import FileTicket
-from tests.expunge.factories import SYSTEM, leaves
+from tests.expunge.factories import SYSTEM, People, leaves
 
 S = TicketState
 PAIRS = list(itertools.product(TicketState, TicketState))
@@ -109,8 +113,6 @@ def test_the_database_knows_no_other_states(file_ticket: FileTicket) -> None:
 def test_listeners_hear_of_a_move_after_the_commit(
     file_ticket: FileTicket, django_capture_on_commit_callbacks: Callable[..., object]
 ) -> None:
-    from expunge.tickets.signals import ticket_moved  # noqa: PLC0415
-
     heard: list[tuple[object, object, object]] = []
 
     def listen(*, ticket_id: object, source: object, target: object, **_rest: object) -> None:
@@ -125,3 +127,41 @@ def test_listeners_hear_of_a_move_after_the_commit(
     finally:
         ticket_moved.disconnect(listen)
     assert heard == [(ticket.pk, S.UNDER_REVIEW, S.ON_HOLD)]
+
+
+def test_a_move_whose_leaf_fails_did_not_happen(
+    file_ticket: FileTicket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_given: object) -> None:
+        raise RuntimeError
+
+    ticket = file_ticket()
+    monkeypatch.setattr(transitions, "audit_record", refuse)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        ticket_move(ticket=ticket, target=S.WITHDRAWN, actor=SYSTEM)
+    ticket.refresh_from_db()
+    assert ticket.state == S.UNDER_REVIEW
+    assert TicketKey.objects.filter(ticket=ticket).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_decide_at_once_one_is_heard(cast: People, file_ticket: FileTicket) -> None:
+    ticket = file_ticket()
+    start = Barrier(2)
+
+    def decide(target: TicketState) -> str:
+        try:
+            mine = Ticket.objects.get(pk=ticket.pk)
+            start.wait(timeout=20)
+            return str(ticket_move(ticket=mine, target=target, actor=SYSTEM).state)
+        except ConflictError as error:
+            return error.code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = set(threads.map(decide, (S.ON_HOLD, S.REJECTED)))
+    ticket.refresh_from_db()
+    assert outcomes == {ticket.state, "ticket_moved_meanwhile"}
+    assert ticket.moves.filter(source=S.UNDER_REVIEW).count() == 1
+    assert len(leaves("ticket.moved")) == 2

@@ -56,8 +56,9 @@ REGIME = Regime(
         Refusal("identity_not_shown", "The person cannot be verified", "45 CFR 164.514(h)"),
     ),
     remedy=(
-        "You may submit a statement of disagreement, and complain to the covered entity or to "
-        "the Secretary of Health and Human Services (45 CFR 164.526(d))."
+        "You may complain to the covered entity or to the Secretary of Health and Human Services "
+        "(45 CFR 164.530(d), 160.306). Where an amendment was refused, you may also submit a "
+        "statement of disagreement (45 CFR 164.526(d))."
     ),
     retention_months=72,
 )
