@@ -10,12 +10,16 @@ from expunge.common.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class Ground:
-    """Why the person may ask. ``clock`` names another clock of the regime than its first."""
+    """Why the person may ask. ``clock`` names another clock of the regime than its first.
+
+    ``meaning`` says in plain language when it applies.
+    """
 
     code: str
     label: str
     citation: str
     clock: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True)

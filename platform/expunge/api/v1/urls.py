@@ -1,10 +1,42 @@
 """The addresses of the REST API v1."""
 
-from django.urls import re_path
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from expunge.api.errors import not_found
+from expunge.api.v1 import audit, datasets, jobs, models, tickets
+from expunge.tickets.rules import Task
 
 app_name = "v1"
+tasks = [
+    path(
+        f"tickets/<uuid:ticket_id>/{task.replace('_', '-')}",
+        tickets.task_view(task).as_view(),
+        name=f"ticket-{task.replace('_', '-')}",
+    )
+    for task in Task
+]
 urlpatterns = [
+    path("schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("tickets", tickets.Tickets.as_view(), name="tickets"),
+    path("tickets/<uuid:ticket_id>", tickets.OneTicket.as_view(), name="ticket"),
+    path("tickets/<uuid:ticket_id>/jobs", jobs.TicketJobs.as_view(), name="ticket-jobs"),
+    *tasks,
+    path("scopes/counts", datasets.ScopeCounts.as_view(), name="scope-counts"),
+    path("datasets", datasets.Datasets.as_view(), name="datasets"),
+    path("datasets/<uuid:dataset_id>", datasets.OneDataset.as_view(), name="dataset"),
+    path("datasets/<uuid:dataset_id>/nodes", datasets.Nodes.as_view(), name="nodes"),
+    path("datasets/<uuid:dataset_id>/search", datasets.NodeSearch.as_view(), name="node-search"),
+    path("models", models.Models.as_view(), name="models"),
+    path("models/<uuid:model_id>", models.OneModel.as_view(), name="model"),
+    path("models/<uuid:model_id>/versions", models.ModelVersions.as_view(), name="versions"),
+    path("model-versions/<uuid:version_id>", models.OneModelVersion.as_view(), name="version"),
+    path("jobs", jobs.Jobs.as_view(), name="jobs"),
+    path("jobs/<uuid:job_id>", jobs.OneJob.as_view(), name="job"),
+    path("jobs/<uuid:job_id>/cancel", jobs.CancelJob.as_view(), name="job-cancel"),
+    path("attempts/<uuid:attempt_id>", jobs.OneAttempt.as_view(), name="attempt"),
+    path("audit/leaves", audit.Leaves.as_view(), name="leaves"),
+    path("audit/leaves/<int:seq>/proof", audit.LeafProof.as_view(), name="leaf-proof"),
+    path("audit/checkpoint", audit.LatestCheckpoint.as_view(), name="checkpoint"),
     re_path(r"^(?P<path>.*)$", not_found, name="not-found"),
 ]

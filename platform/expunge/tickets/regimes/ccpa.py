@@ -11,11 +11,17 @@ REGIME = Regime(
         "The time runs from receipt, whatever time verification takes."
     ),
     grounds=(
-        Ground("consumer_request", "Request of the consumer", "Cal. Civ. Code 1798.105(a)"),
+        Ground(
+            "consumer_request",
+            "Request of the consumer",
+            "Cal. Civ. Code 1798.105(a)",
+            meaning="The person asks for themselves; no reason is needed.",
+        ),
         Ground(
             "authorized_agent",
             "Request of the consumer's authorized agent",
             "Cal. Civ. Code 1798.105(a); 11 CCR 7063",
+            meaning="Someone with written permission asks for the person.",
         ),
     ),
     clocks=(

@@ -11,12 +11,42 @@ REGIME = Regime(
         "when one of its grounds applies."
     ),
     grounds=(
-        Ground("no_longer_necessary", "No longer necessary", "GDPR Art. 17(1)(a)"),
-        Ground("consent_withdrawn", "Consent withdrawn", "GDPR Art. 17(1)(b)"),
-        Ground("objection", "Objection to the processing", "GDPR Art. 17(1)(c)"),
-        Ground("unlawful", "Processed unlawfully", "GDPR Art. 17(1)(d)"),
-        Ground("legal_obligation", "Erasure required by law", "GDPR Art. 17(1)(e)"),
-        Ground("child", "Collected from a child online", "GDPR Art. 17(1)(f)"),
+        Ground(
+            "no_longer_necessary",
+            "No longer necessary",
+            "GDPR Art. 17(1)(a)",
+            meaning="The purpose the data was collected for has been reached or given up.",
+        ),
+        Ground(
+            "consent_withdrawn",
+            "Consent withdrawn",
+            "GDPR Art. 17(1)(b)",
+            meaning="The data was used because the person agreed, and they have taken that back.",
+        ),
+        Ground(
+            "objection",
+            "Objection to the processing",
+            "GDPR Art. 17(1)(c)",
+            meaning="The person objects, and nothing weightier speaks for going on.",
+        ),
+        Ground(
+            "unlawful",
+            "Processed unlawfully",
+            "GDPR Art. 17(1)(d)",
+            meaning="There was never a lawful basis for using the data.",
+        ),
+        Ground(
+            "legal_obligation",
+            "Erasure required by law",
+            "GDPR Art. 17(1)(e)",
+            meaning="A law of the Union or of a member state requires the erasure.",
+        ),
+        Ground(
+            "child",
+            "Collected from a child online",
+            "GDPR Art. 17(1)(f)",
+            meaning="The person was a child when an online service collected the data.",
+        ),
     ),
     clocks=(
         ClockRule(

@@ -15,16 +15,43 @@ REGIME = Regime(
         "named here."
     ),
     grounds=(
-        Ground("authorization_revoked", "Authorization revoked", "45 CFR 164.508(b)(5)"),
-        Ground("amendment", "Amendment of the record", "45 CFR 164.526", "hipaa-164.526"),
+        Ground(
+            "authorization_revoked",
+            "Authorization revoked",
+            "45 CFR 164.508(b)(5)",
+            meaning="The use rested on the person's authorization, and they have revoked it.",
+        ),
+        Ground(
+            "amendment",
+            "Amendment of the record",
+            "45 CFR 164.526",
+            "hipaa-164.526",
+            meaning="The record is wrong or incomplete, and its correction was accepted.",
+        ),
         Ground(
             "associate_terminated",
             "Business-associate agreement ended: return or destroy, if feasible",
             "45 CFR 164.504(e)(2)(ii)(J)",
+            meaning="The agreement under which the data was received has ended.",
         ),
-        Ground("restriction", "Restriction of use agreed", "45 CFR 164.522(a)"),
-        Ground("contract", "Contract", "The contract named in the review"),
-        Ground("policy", "Policy of the covered entity", "The policy named in the review"),
+        Ground(
+            "restriction",
+            "Restriction of use agreed",
+            "45 CFR 164.522(a)",
+            meaning="The entity agreed not to use the data in this way.",
+        ),
+        Ground(
+            "contract",
+            "Contract",
+            "The contract named in the review",
+            meaning="A contract with the person or with the source of the data asks for it.",
+        ),
+        Ground(
+            "policy",
+            "Policy of the covered entity",
+            "The policy named in the review",
+            meaning="The entity's own policy asks for it.",
+        ),
     ),
     clocks=(
         ClockRule(

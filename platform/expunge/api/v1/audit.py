@@ -1,0 +1,107 @@
+"""The audit log: entries, the newest checkpoint, proofs of inclusion."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from expunge.accounts.permissions import Permission
+from expunge.api.resource import ListResource, Resource
+from expunge.audit import selectors
+from expunge.audit.models import Checkpoint, Leaf
+from expunge.common.errors import NotFoundError
+
+
+class LeafOut(serializers.Serializer[Any]):
+    """An entry. ``data`` are the hashed bytes in base64; the other values repeat them."""
+
+    seq = serializers.IntegerField()
+    action = serializers.CharField()
+    occurred_at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    ticket = serializers.CharField(allow_blank=True)
+    data = serializers.SerializerMethodField()
+    leaf_hash = serializers.SerializerMethodField()
+
+    def get_data(self, leaf: Leaf) -> str:
+        """Return the entry's bytes in base64."""
+        return base64.b64encode(bytes(leaf.data)).decode()
+
+    def get_leaf_hash(self, leaf: Leaf) -> str:
+        """Return the entry's hash in hexadecimal."""
+        return bytes(leaf.leaf_hash).hex()
+
+
+class CheckpointOut(serializers.Serializer[Any]):
+    """A signed note about the log at one size, and its RFC 3161 token in base64."""
+
+    size = serializers.IntegerField()
+    note = serializers.CharField()
+    token = serializers.SerializerMethodField()
+    signed_at = serializers.DateTimeField()
+
+    def get_token(self, checkpoint: Checkpoint) -> str:
+        """Return the timestamp token in base64."""
+        return base64.b64encode(bytes(checkpoint.token)).decode()
+
+
+class ProofOut(serializers.Serializer[Any]):
+    """That an entry is in the log of a checkpoint: hashes from the leaf up, in hexadecimal."""
+
+    seq = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    path = serializers.ListField(child=serializers.CharField())
+    checkpoint = CheckpointOut()
+
+
+class Leaves(ListResource[Leaf]):
+    """The entries of the token's organisation."""
+
+    serializer_class = LeafOut
+    ordering = ("-seq",)
+
+    @extend_schema(operation_id="audit_leaves_list")
+    def get(self, request: Request) -> Response:
+        """List entries, newest first."""
+        controllers = self.actor.controllers(Permission.AUDIT_VIEW)
+        self.actor.require(Permission.AUDIT_VIEW, self.controller_id)
+        return self.listing(selectors.leaves_of_controllers(controllers))
+
+
+class LeafProof(Resource):
+    """Proofs."""
+
+    @extend_schema(operation_id="audit_leaves_proof", responses=ProofOut)
+    def get(self, request: Request, seq: int) -> Response:
+        """Return the proof that an entry is in the first checkpoint that covers it."""
+        leaf = selectors.leaf_get(self.actor.controllers(Permission.AUDIT_VIEW), seq)
+        checkpoint = selectors.checkpoint_covering(seq)
+        if checkpoint is None:
+            raise NotFoundError(
+                "checkpoint_missing", "No checkpoint covers this entry yet; ask again later."
+            )
+        body = {
+            "seq": seq,
+            "leaf_hash": bytes(leaf.leaf_hash).hex(),
+            "path": [item.hex() for item in selectors.inclusion_proof(seq, checkpoint.size)],
+            "checkpoint": checkpoint,
+        }
+        return Response(ProofOut(body).data)
+
+
+class LatestCheckpoint(Resource):
+    """The newest checkpoint."""
+
+    @extend_schema(operation_id="audit_checkpoint_get", responses=CheckpointOut)
+    def get(self, request: Request) -> Response:
+        """Return the newest signed checkpoint."""
+        self.actor.require(Permission.AUDIT_VIEW, self.controller_id)
+        checkpoint = selectors.checkpoint_latest()
+        if checkpoint is None:
+            raise NotFoundError("checkpoint_missing", "No checkpoint was signed yet.")
+        return Response(CheckpointOut(checkpoint).data)

@@ -1,0 +1,107 @@
+"""Jobs and attempts: what is at work, how far it is, what it found; cancelling."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from expunge.api.resource import ListResource, Resource
+from expunge.jobs import selectors
+from expunge.jobs.models import ErasureJob
+from expunge.jobs.services import job_cancel
+from expunge.jobs.states import AttemptState, JobState
+from expunge.tickets.selectors import ticket_get
+
+
+class AttemptLine(serializers.Serializer[Any]):
+    """An attempt and how far it is; ``total`` 0: its end is not known."""
+
+    id = serializers.UUIDField(source="pk")
+    number = serializers.IntegerField()
+    method = serializers.CharField()
+    reason = serializers.CharField()
+    state = serializers.ChoiceField([str(state) for state in AttemptState])
+    phase = serializers.CharField()
+    message = serializers.CharField()
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class AttemptOut(AttemptLine):
+    """An attempt in full: the library's result and the verifier's report."""
+
+    job = serializers.UUIDField(source="job_id")
+    settings = serializers.JSONField()
+    seed = serializers.IntegerField()
+    cancel_requested = serializers.BooleanField()
+    preregistration = serializers.CharField()
+    result = serializers.JSONField(allow_null=True)
+    report = serializers.JSONField(allow_null=True)
+    failure = serializers.JSONField(allow_null=True)
+
+
+class JobOut(serializers.Serializer[Any]):
+    """The erasure of a ticket's scope from one model version."""
+
+    id = serializers.UUIDField(source="pk")
+    ticket = serializers.UUIDField(source="ticket_id")
+    original = serializers.UUIDField(source="original_id")
+    result = serializers.UUIDField(source="result_id", allow_null=True)
+    state = serializers.ChoiceField([str(state) for state in JobState])
+    created_at = serializers.DateTimeField()
+    attempts = AttemptLine(many=True, source="attempts.all")
+
+
+class Jobs(ListResource[ErasureJob]):
+    """Everything that is waiting or at work."""
+
+    serializer_class = JobOut
+
+    @extend_schema(operation_id="jobs_list")
+    def get(self, request: Request) -> Response:
+        """List the open jobs of the token's organisation."""
+        return self.listing(selectors.jobs_open(self.actor))
+
+
+class TicketJobs(Resource):
+    """The jobs of a ticket."""
+
+    @extend_schema(operation_id="ticket_jobs_list", responses={200: JobOut(many=True)})
+    def get(self, request: Request, ticket_id: UUID) -> Response:
+        """List a ticket's jobs with their attempts."""
+        ticket = ticket_get(self.actor, ticket_id)
+        return Response(JobOut(selectors.jobs_of(self.actor, ticket), many=True).data)
+
+
+class OneJob(Resource):
+    """One job."""
+
+    @extend_schema(operation_id="jobs_get", responses=JobOut)
+    def get(self, request: Request, job_id: UUID) -> Response:
+        """Return a job with its attempts."""
+        return Response(JobOut(selectors.job_get(self.actor, job_id)).data)
+
+
+class CancelJob(Resource):
+    """Cancelling."""
+
+    @extend_schema(operation_id="jobs_cancel", request=None, responses=JobOut)
+    def post(self, request: Request, job_id: UUID) -> Response:
+        """Cancel a job; its ticket ends up not verified and can be tried again."""
+        return Response(JobOut(job_cancel(actor=self.actor, job_id=job_id)).data)
+
+
+class OneAttempt(Resource):
+    """One attempt."""
+
+    @extend_schema(operation_id="attempts_get", responses=AttemptOut)
+    def get(self, request: Request, attempt_id: UUID) -> Response:
+        """Return an attempt with its result, its report, or why it could not be run."""
+        return Response(AttemptOut(selectors.attempt_get(self.actor, attempt_id)).data)

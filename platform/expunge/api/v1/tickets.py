@@ -1,0 +1,199 @@
+"""Tickets: list, file, get, and every task a person may do with one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from expunge.api.resource import ListResource, Resource
+from expunge.api.v1.fields import NodeOut, PersonOut
+from expunge.tickets import selectors
+from expunge.tickets.models import Ticket
+from expunge.tickets.payload import TicketPayload
+from expunge.tickets.regimes import regimes
+from expunge.tickets.rules import Task
+from expunge.tickets.services import ticket_file
+from expunge.tickets.states import TicketState
+from expunge.tickets.tasks import TASKS, codes_of, task_run
+
+LONGEST_TEXT = 4000
+STATES = [str(state) for state in TicketState]
+
+
+class TicketFilter(serializers.Serializer[Any]):
+    """The filters of the list. A name never stands in an address, so it is no filter."""
+
+    state = serializers.ChoiceField(STATES, required=False)
+    overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
+    reference = serializers.RegexField(r"^[A-Za-z0-9-]{1,20}$", required=False)
+
+
+class TicketLine(serializers.Serializer[Any]):
+    """A ticket in a list."""
+
+    id = serializers.UUIDField(source="pk")
+    reference = serializers.CharField()
+    state = serializers.ChoiceField(STATES)
+    outcome = serializers.CharField()
+    regime = serializers.CharField()
+    ground = serializers.CharField()
+    profile = serializers.CharField()
+    received_at = serializers.DateTimeField()
+    due_on = serializers.DateField()
+    overdue = serializers.SerializerMethodField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+    def get_overdue(self, ticket: Ticket) -> bool:
+        """Say whether the deadline has passed on an open ticket."""
+        return selectors.is_overdue(ticket)
+
+
+class SubjectOut(serializers.Serializer[Any]):
+    """Who the request is about: personal data."""
+
+    subject_name = serializers.CharField()
+    contact = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(allow_blank=True)
+
+
+class HistoryOut(serializers.Serializer[Any]):
+    """One thing that happened. ``text`` is empty when destroyed or not for this reader."""
+
+    at = serializers.DateTimeField()
+    source = serializers.CharField(allow_blank=True)
+    target = serializers.CharField()
+    who = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+    text = serializers.CharField(allow_blank=True)
+
+
+class TicketOut(TicketLine):
+    """A ticket in full, as far as the caller may see it. ``tasks``: what they may do now."""
+
+    clock = serializers.JSONField()
+    requester = PersonOut()
+    reviewer = PersonOut(allow_null=True)
+    approver = PersonOut(allow_null=True)
+    scope = NodeOut(many=True)
+    subject = SubjectOut(allow_null=True)
+    tasks = serializers.ListField(child=serializers.ChoiceField([str(task) for task in Task]))
+    history = HistoryOut(many=True)
+
+
+class TicketIn(serializers.Serializer[Any]):
+    """A new ticket."""
+
+    regime = serializers.ChoiceField(sorted(regimes()))
+    ground = serializers.CharField(max_length=40)
+    nodes = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=500)
+    subject_name = serializers.CharField(max_length=200)
+    contact = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+    note = serializers.CharField(
+        max_length=LONGEST_TEXT, required=False, default="", allow_blank=True
+    )
+    received_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    profile = serializers.ChoiceField(["behavioural", "erasure", "exact"], default="erasure")
+    identity_confirmed = serializers.BooleanField(default=False)
+
+
+class Tickets(ListResource[Ticket]):
+    """The tickets of the token's organisation."""
+
+    serializer_class = TicketLine
+    ordering = ("-received_at", "-id")
+
+    @extend_schema(operation_id="tickets_list", parameters=[TicketFilter])
+    def get(self, request: Request) -> Response:
+        """List tickets, newest receipt first."""
+        checked = TicketFilter(data=request.query_params)
+        checked.is_valid(raise_exception=True)
+        wanted = checked.validated_data
+        return self.listing(
+            selectors.tickets_visible(
+                self.actor,
+                state=wanted.get("state"),
+                overdue=wanted["overdue"],
+                search=wanted.get("reference"),
+            )
+        )
+
+    @extend_schema(operation_id="tickets_file", request=TicketIn, responses={201: TicketOut})
+    def post(self, request: Request) -> Response:
+        """File a deletion request for everything below the named nodes."""
+        given = self.read(TicketIn)
+        payload = TicketPayload(given.pop("subject_name"), given.pop("contact"), given.pop("note"))
+        ticket = ticket_file(
+            actor=self.actor,
+            controller_id=self.controller_id,
+            node_ids=given.pop("nodes"),
+            payload=payload,
+            **given,
+        )
+        return Response(TicketOut(_in_full(self, ticket.pk)).data, status=201)
+
+
+class OneTicket(Resource):
+    """One ticket."""
+
+    @extend_schema(operation_id="tickets_get", responses=TicketOut)
+    def get(self, request: Request, ticket_id: UUID) -> Response:
+        """Return a ticket with its history and what the caller may do with it."""
+        return Response(TicketOut(_in_full(self, ticket_id)).data)
+
+
+def _in_full(resource: Resource, ticket_id: UUID) -> Ticket:
+    """Return the ticket with everything :class:`TicketOut` shows set on it."""
+    actor = resource.actor
+    ticket: Any = selectors.ticket_get(actor, ticket_id)
+    ticket.scope = selectors.ticket_nodes(ticket)
+    ticket.subject = selectors.ticket_payload(actor, ticket)
+    ticket.tasks = [str(task) for task in selectors.ticket_tasks(actor, ticket)]
+    ticket.history = selectors.ticket_history(actor, ticket)
+    found: Ticket = ticket
+    return found
+
+
+class TaskView(Resource):
+    """Does one task with a ticket; one subclass for every row of the table of tasks."""
+
+    task: ClassVar[Task]
+    serializer: ClassVar[type[serializers.Serializer[Any]]]
+
+    def post(self, request: Request, ticket_id: UUID) -> Response:
+        """Carry out the task; the answer is the ticket as it stands then."""
+        given = self.read(self.serializer)
+        task_run(
+            self.task,
+            actor=self.actor,
+            ticket_id=ticket_id,
+            code=given.get("reason", ""),
+            text=given["text"],
+        )
+        return Response(TicketOut(_in_full(self, ticket_id)).data)
+
+
+def task_view(task: Task) -> type[TaskView]:
+    """Return the view of a task, with the body that its service asks for."""
+    spec = TASKS[task]
+    name = "".join(word.capitalize() for word in task.split("_"))
+    text = serializers.CharField(
+        max_length=LONGEST_TEXT,
+        **({} if spec.text_needed else {"required": False, "default": "", "allow_blank": True}),
+    )
+    fields: dict[str, Any] = {"text": text, "__doc__": f"{task.label}."}
+    if spec.codes is not None:
+        fields["reason"] = serializers.ChoiceField(codes_of(task))
+    body = type(f"{name}In", (serializers.Serializer,), fields)
+    view = type(f"{name}Ticket", (TaskView,), {"task": task, "serializer": body})
+    described = extend_schema(
+        operation_id=f"tickets_{task}",
+        summary=task.label,
+        request=body,
+        responses=TicketOut,
+    )
+    return extend_schema_view(post=described)(view)

@@ -1,0 +1,47 @@
+"""Who looks at a page, and what a browser may keep of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from expunge.accounts.models import User
+from expunge.accounts.permissions import Actor
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def page(*methods: str) -> Callable[[View[P]], View[P]]:
+    """Make a function a page for signed-in people that no cache keeps (``no-store``)."""
+
+    def decorate(view: View[P]) -> View[P]:
+        guarded = require_http_methods(methods or ("GET", "HEAD"))(
+            never_cache(login_required(view))
+        )
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            return guarded(request, *args, **kwargs)
+
+        return answer
+
+    return decorate
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the signed-in person as an actor."""
+    if not isinstance(request.user, User):
+        raise TypeError("this page is only for signed-in people")
+    return Actor(user=request.user)
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Say whether htmx asks for a part of the page and not for the whole."""
+    return request.headers.get("HX-Request") == "true"

@@ -1,0 +1,19 @@
+"""Words of the domain in addresses."""
+
+from __future__ import annotations
+
+from expunge.tickets.rules import Task
+
+
+class TaskConverter:
+    """A :class:`Task` with dashes: ``close-unverified``."""
+
+    regex = "|".join(task.replace("_", "-") for task in Task)
+
+    def to_python(self, value: str) -> Task:
+        """Read a task."""
+        return Task(value.replace("-", "_"))
+
+    def to_url(self, value: Task) -> str:
+        """Write a task."""
+        return value.replace("_", "-")

@@ -1,0 +1,198 @@
+"""Marks, places and numbers as the pages show them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import template
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from contract.report import Chart, Estimate, Verdict
+from expunge.certificates import charts
+from expunge.jobs.states import AttemptState, JobState
+from expunge.tickets.models import Outcome, Ticket
+from expunge.tickets.regimes import regime_named
+from expunge.tickets.rules import today_at
+from expunge.tickets.states import TERMINAL, TicketState
+from expunge.web import words
+
+register = template.Library()
+KINDS = {
+    "ticket": TicketState,
+    "job": JobState,
+    "attempt": AttemptState,
+    "verdict": Verdict,
+    "outcome": Outcome,
+}
+DIGEST_CHARACTERS = 12
+SOON_DAYS = 7
+MINUTE = 60
+SHORT_ID = 8
+
+
+@register.simple_tag
+def mark(kind: str, value: str) -> SafeString:
+    """Return a state or verdict as a word in its tone."""
+    word = words.word_for(KINDS[kind], value)
+    return format_html('<span class="mark mark-{}">{}</span>', word.tone, word.label)
+
+
+@register.simple_tag
+def sentence(kind: str, value: str) -> str:
+    """Return the sentence that explains a state."""
+    return words.word_for(KINDS[kind], value).sentence
+
+
+@register.simple_tag
+def label(kind: str, value: str) -> str:
+    """Return a state as a plain word."""
+    return words.word_for(KINDS[kind], value).label
+
+
+@register.simple_tag(takes_context=True)
+def place(context: dict[str, Any], name: str, title: str) -> SafeString:
+    """Return an entry of the menu, marked when the current page stands below it."""
+    url = reverse(name)
+    path = context["request"].path if "request" in context else ""
+    longer = [other for other in _PLACES if other != name and reverse(other).startswith(url)]
+    here = path == url or (
+        path.startswith(url)
+        and name != "web:dashboard"
+        and not any(path.startswith(reverse(other)) for other in longer)
+    )
+    current = SafeString(' aria-current="page"') if here else ""
+    return format_html('<li><a href="{}"{}>{}</a></li>', url, current, title)
+
+
+_PLACES = ("web:tickets", "web:file", "web:models", "web:datasets", "web:certificates", "web:audit")
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: Any) -> str:
+    """Return the page's query string with some values changed; an empty value removes one."""
+    values: QueryDict = context["request"].GET.copy()
+    for name, value in changes.items():
+        values.pop(name, None)
+        if value not in {None, ""}:
+            values[name] = str(value)
+    return values.urlencode()
+
+
+@register.filter
+def method(name: str) -> str:
+    """Return a method's name in words."""
+    return words.method_title(name)
+
+
+@register.filter
+def effect(name: str) -> str:
+    """Return what an effect class means."""
+    return words.EFFECTS.get(name, name)
+
+
+@register.filter
+def tier(name: str) -> str:
+    """Return what a tier is called."""
+    return words.TIERS.get(name, name)
+
+
+@register.filter
+def short(digest: str) -> str:
+    """Return the first digits of a digest, enough to tell two apart."""
+    return digest.removeprefix("sha256:")[:DIGEST_CHARACTERS]
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """Return a statistic to three significant digits; an absent one is a dash."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+@register.filter
+def interval(estimate: Estimate) -> str:
+    """Return the confidence interval of an estimate, if it has one."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"{estimate.low:.3g} to {estimate.high:.3g}"
+
+
+@register.simple_tag
+def due(ticket: Ticket) -> SafeString:
+    """Return the day a ticket is due, and how far off that is while it is open."""
+    day = date_format(ticket.due_on, "j M Y")
+    if ticket.state in TERMINAL:
+        return format_html('<span class="quiet">{}</span>', day)
+    days = (ticket.due_on - today_at(ticket)).days
+    if days < 0:
+        return format_html('{} <span class="tone-bad">{} overdue</span>', day, _days(-days))
+    tone = "tone-warn" if days <= SOON_DAYS else "quiet"
+    left = f"{_days(days)} left" if days else "today"
+    return format_html('{} <span class="{}">{}</span>', day, tone, left)
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+@register.filter
+def ground_label(ticket: Ticket) -> str:
+    """Return a ticket's ground in the words of its law."""
+    return regime_named(ticket.regime).ground(ticket.ground).label.lower()
+
+
+@register.filter
+def spaced(code: str) -> str:
+    """Return a code as words."""
+    return code.replace("_", " ")
+
+
+@register.filter
+def seconds(value: float) -> str:
+    """Return a duration as a person says it."""
+    if value < MINUTE:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), MINUTE)
+    hours, minutes = divmod(minutes, MINUTE)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+@register.filter
+def actor_name(who: str) -> str:
+    """Return who acted; the platform itself has a plain name."""
+    return "the platform" if who.startswith("system:") else who
+
+
+@register.filter
+def pseudonym(actor: str) -> str:
+    """Return an actor's pseudonym, shortened: enough to tell two apart on one page."""
+    kind, _, name = actor.partition(":")
+    return f"{kind} {name[:SHORT_ID]}" if kind == "user" else name or actor
+
+
+@register.filter(name="hex")
+def hexadecimal(data: bytes) -> str:
+    """Return bytes as hexadecimal digits."""
+    return bytes(data).hex()
+
+
+@register.filter
+def hex_short(data: bytes) -> str:
+    """Return the first digits of a hash."""
+    return bytes(data).hex()[:DIGEST_CHARACTERS]
+
+
+@register.simple_tag
+def chart_svg(chart: Chart) -> SafeString:
+    """Return a chart as inline SVG; every text in it is escaped where it is drawn."""
+    return mark_safe(charts.chart_svg(chart))  # noqa: S308 - our own SVG, escaped there
+
+
+@register.filter
+def day(value: str) -> str:
+    """Return an ISO calendar day as the pages write days."""
+    return date_format(date.fromisoformat(value), "j M Y")
