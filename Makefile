@@ -2,6 +2,7 @@
 # make test   set everything up, run every check and every test
 # make check  style, types, import contracts, templates
 # make fix    let the tools put right what they can
+# make snapshots  write the committed API schema and catalog anew
 # make up     start the site on what make demo left behind
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DEMO ?=
 
-.PHONY: demo test check fix up system clean
+.PHONY: demo test check fix snapshots up system clean
 
 demo: $(VENV)/.installed system
 	$(BIN)/python manage.py demo $(DEMO)
@@ -31,6 +32,10 @@ fix: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet templates || true
+
+snapshots: $(VENV)/.installed
+	PYTHONPATH=. $(BIN)/python scripts/catalog > platform/expunge/jobs/catalog.json
+	$(BIN)/python manage.py spectacular --file docs/openapi.yaml
 
 up: $(VENV)/.installed
 	$(BIN)/python manage.py up
