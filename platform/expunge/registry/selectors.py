@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models import Count, QuerySet, Value
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import NotFoundError
@@ -16,6 +15,7 @@ from expunge.registry.lineage import (
     held_records,
     holdings,
     holdings_of,
+    subtree,
     subtrees,
 )
 from expunge.registry.models import (
@@ -161,23 +161,20 @@ def scope_counts(nodes: Sequence[ScopeNode]) -> Mapping[ScopeNode, int]:
 
     A record that stands in several versions of the dataset counts once.
     """
-    below = (
-        Record.objects.filter(
-            node__dataset_id=OuterRef("dataset_id"),
-            node__path__gte=OuterRef("path"),
-            node__path__lt=Concat(OuterRef("path"), Value("/")),
-        )
+    if not nodes:
+        return {}
+    # One constant range a node: for ranges taken from a joined row PostgreSQL guesses badly and
+    # reads every record once a node.
+    first, *others = (
+        Record.objects.filter(subtree(node, "node__"))
         .order_by()
-        .values(dataset=F("node__dataset_id"))
+        .values(place=Value(place))
         .annotate(number=Count("key", distinct=True))
-        .values("number")
+        .values_list("place", "number")
+        for place, node in enumerate(nodes)
     )
-    counted = dict(
-        ScopeNode.objects.filter(pk__in=[node.pk for node in nodes])
-        .annotate(number=Coalesce(Subquery(below, output_field=IntegerField()), 0))
-        .values_list("pk", "number")
-    )
-    return {node: counted[node.pk] for node in nodes}
+    counted = dict(first.union(*others, all=True))
+    return {node: counted.get(place, 0) for place, node in enumerate(nodes)}
 
 
 def records_in_scope(nodes: Iterable[ScopeNode], arm: str | None = None) -> QuerySet[Record]:
