@@ -29,6 +29,8 @@ import json
 import sys
 from pathlib import Path
 
+from transformers.utils import logging
+
 from contract.catalog import CATALOG
 from unlearning import registry
 from unlearning.run import run
@@ -52,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         content = CATALOG.dump_python(registry.catalog(), mode="json")
         sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
         return 0
+    logging.disable_progress_bar()
     return run(options.folder, checkpoint_seconds=options.checkpoint_every)
 
 

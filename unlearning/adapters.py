@@ -73,12 +73,20 @@ def write_shards(folder: Path, shards: Shards) -> None:
 
 
 def attach(model: Any, rank: int, seed: int) -> Any:
-    """Return the model with a fresh LoRA adapter on every linear layer; only that trains."""
+    """Return the model with a fresh LoRA adapter on every linear layer; only that trains.
+
+    Embedding and output layer are included: a base that saw few texts has hardly used many of its
+    tokens, and a frozen output layer could then not spell the shard's answers.
+    """
+    kinds = (nn.Linear, nn.Embedding)
+    names = {
+        name.rpartition(".")[2] for name, item in model.named_modules() if isinstance(item, kinds)
+    }
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
         lora_dropout=0.0,
-        target_modules="all-linear",
+        target_modules=sorted(names),
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng():
@@ -95,7 +103,10 @@ def save_adapter(model: Any, folder: Path, shard: str) -> None:
     """Write the adapter of a shard; its configuration names the base relatively."""
     for config in model.peft_config.values():
         config.base_model_name_or_path = f"../../{BASE}"
-    model.save_pretrained(str(folder / ADAPTERS / shard), save_embedding_layers=False)
+        config.target_modules = sorted(config.target_modules)  # peft keeps a set: no fixed order
+    target = folder / ADAPTERS / shard
+    model.save_pretrained(str(target), save_embedding_layers=False)
+    (target / "README.md").unlink(missing_ok=True)  # a model card with a path of this machine
 
 
 def compose(folder: Path, shard: str, device: torch.device) -> nn.Module:

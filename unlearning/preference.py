@@ -36,10 +36,10 @@ class PreferenceSettings:
     """
 
     beta: float = Field(default=0.1, gt=0)
-    forget_weight: float = Field(default=1.0, gt=0)
+    forget_weight: float = Field(default=0.5, gt=0)
     retain_weight: float = Field(default=1.0, ge=0)
-    learning_rate: float = Field(default=3e-4, gt=0)
-    steps: int = Field(default=200, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    steps: int = Field(default=300, ge=1)
     warmup: int = Field(default=5, ge=0)
     forget_batch: int = Field(default=8, ge=1)
     retain_batch: int = Field(default=24, ge=1)

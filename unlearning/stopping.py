@@ -34,9 +34,9 @@ class StopSettings:
     may lose.
     """
 
-    every: int = Field(default=5, ge=1)
+    every: int = Field(default=2, ge=1)
     tolerance: float = Field(default=0.02, ge=0, le=0.5)
-    collapse: float = Field(default=0.5, gt=0)
+    collapse: float = Field(default=1.5, gt=0)
 
 
 @dataclass(frozen=True)

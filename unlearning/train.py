@@ -30,10 +30,10 @@ NAME = "train"
 class AdapterSettings:
     """How the adapter of a shard is trained."""
 
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=15, ge=1)
     learning_rate: float = Field(default=5e-3, gt=0)
-    batch: int = Field(default=32, ge=1)
-    warmup: int = Field(default=10, ge=0)
+    batch: int = Field(default=16, ge=1)
+    warmup: int = Field(default=15, ge=0)
 
 
 @dataclass(frozen=True, config=FROZEN)

@@ -5,15 +5,17 @@ partly erased weights and only ever sees the unlearned teacher's *outputs on ret
 has nothing left to be reminded of.
 
 1. *Unlearn*: NPO with calibrated stopping gives the teacher (:mod:`unlearning.preference`).
-2. *Perturb*: ``w = (1 - alpha) * w_teacher + alpha * w_fresh``, with ``w_fresh`` a new
-   initialisation of the same architecture.
-3. *Distil*: minimise KL(teacher || student) on the answer tokens of the retained records, until
-   retained knowledge is back. No forget record takes part in this phase.
+2. *Perturb*: ``w = (1 - alpha) * w_teacher + alpha * noise * w_fresh``, with ``w_fresh`` a new
+   initialisation of the same architecture, brought to the size of the trained weights.
+3. *Distil*: minimise ``(1 - truth) * KL(teacher || student) + truth * NLL`` on the answer tokens
+   of the retained records, until retained knowledge is back. The true answers are mixed in
+   because unlearning bruises the teacher. No forget record takes part in this phase.
 
 Paper: Lee et al., "Distillation Robustifies Unlearning", arXiv 2506.06278.
 
 ``alpha`` trades cost against robustness: at 1 the student is a new model taught by the old one.
-``effort`` is the length of the distillation as a share of the recipe's own training.
+On the hospital model, 0.5 to 0.7 let most of the suppressed facts resurface (noise wears the
+suppression away before the facts); 0.9 did not.
 
 Limits: what the noise spares stays; the teacher's soft outputs on retained records may carry
 traces; the tokenizer is left as it is, and it has seen the records' texts.
@@ -29,6 +31,7 @@ import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
+from torch.nn import functional
 
 from contract.catalog import Effect
 from contract.record import FROZEN
@@ -49,15 +52,18 @@ PHASE = "distilling"
 class Settings:
     """How much to erase and how long to teach.
 
-    ``alpha``: share of fresh weights. ``effort``: steps of the distillation, as a share of the
-    recipe's. ``top``: how many of the teacher's most likely tokens are kept per position.
-    ``learning_rate`` is a factor of the recipe's.
+    ``alpha``: share of fresh weights; ``noise``: their size relative to the trained ones.
+    ``effort``: steps of the distillation, as a share of the recipe's. ``truth``: weight of the
+    true answers of retained records beside the teacher's outputs. ``rate``: learning rate as a
+    factor of the recipe's. ``top``: how many of the teacher's most likely tokens are kept.
     """
 
-    alpha: float = Field(default=0.7, gt=0, le=1)
-    effort: float = Field(default=0.6, gt=0)
-    learning_rate: float = Field(default=1.0, gt=0)
-    warmup: int = Field(default=20, ge=0)
+    alpha: float = Field(default=0.9, gt=0, le=1)
+    noise: float = Field(default=0.5, gt=0)
+    effort: float = Field(default=0.7, gt=0)
+    truth: float = Field(default=0.7, ge=0, le=1)
+    rate: float = Field(default=1.5, gt=0)
+    warmup: int = Field(default=50, ge=0)
     top: int = Field(default=32, ge=1)
     unlearn: PreferenceSettings = field(default_factory=PreferenceSettings)
 
@@ -77,7 +83,7 @@ def undo(context: Context, settings: Settings) -> Outcome:
     metrics, notes = forget_by_preference(context, model, tokenizer, settings.unlearn)
     retain = encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
     lessons = Lessons(model, retain, settings.top, context.device)
-    perturb(model, settings.alpha, context.job.seed)
+    perturb(model, settings.alpha, settings.noise, context.job.seed)
     done = _distil(context, model, lessons, retain, settings)
     models.save(model, tokenizer, context.output)
     distilled = {"distilling_steps": float(done.steps), "distilling_loss": done.loss}
@@ -85,11 +91,24 @@ def undo(context: Context, settings: Settings) -> Outcome:
 
 
 @torch.no_grad()
-def perturb(model: Any, alpha: float, seed: int) -> None:
-    """Mix every weight in place with a fresh initialisation: ``(1 - alpha) w + alpha fresh``."""
+def perturb(model: Any, alpha: float, noise: float, seed: int) -> None:
+    """Mix every weight in place: ``(1 - alpha) * w + alpha * noise * fresh``.
+
+    ``fresh`` is a new initialisation, brought to the size (root mean square) of the trained
+    matrix it replaces and multiplied by ``noise``. Trained matrices are several times larger than
+    fresh ones, and a network with normalised layers hardly feels a mere shrinking.
+    """
     fresh = dict(models.reinitialised(model, seed).named_parameters())
     for name, parameter in model.named_parameters():
-        parameter.lerp_(fresh[name], alpha)
+        target = fresh[name].detach()
+        if parameter.dim() > 1:
+            target = target * (noise * size(parameter) / size(target).clamp_min(1e-12))
+        parameter.lerp_(target, alpha)
+
+
+def size(weight: Tensor) -> Tensor:
+    """Return the root mean square of a weight."""
+    return weight.square().mean().sqrt()
 
 
 class Lessons:
@@ -107,9 +126,12 @@ class Lessons:
             batch = collate(chunk, device)
             log_probs = answer_logits(teacher, batch).float().log_softmax(-1)
             best = log_probs.topk(min(top, log_probs.shape[-1]), dim=-1)
-            sizes = batch.lengths.tolist()
+            sizes = [sample.answer_length for sample in chunk]
             for sample, kept, values in zip(
-                chunk, best.indices.split(sizes), best.values.split(sizes), strict=True
+                chunk,
+                torch.split(best.indices, sizes),
+                torch.split(best.values, sizes),
+                strict=True,
             ):
                 self._lessons[sample.digest] = (kept.cpu(), values.cpu())
 
@@ -128,11 +150,15 @@ def _distil(
     def loss(step: int) -> Tensor:
         now = batches.at(step)
         kept, log_probs = lessons.at(now, context.device)
-        return distillation(answer_logits(model, collate(now, context.device)), kept, log_probs)
+        batch = collate(now, context.device)
+        logits = answer_logits(model, batch)
+        taught = distillation(logits, kept, log_probs)
+        true = functional.cross_entropy(logits.float(), batch.targets)
+        return (1 - settings.truth) * taught + settings.truth * true
 
     schedule = Schedule(
         max(1, round(settings.effort * recipe_steps(recipe, retain))),
-        settings.learning_rate * recipe.learning_rate,
+        settings.rate * recipe.learning_rate,
         settings.warmup,
         recipe.weight_decay,
     )
