@@ -165,6 +165,11 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("EXPUNGE_LOG_LEVEL", "INFO")},
+    # They tell every step of setting and signing a page.
+    "loggers": {
+        name: {"level": "ERROR"}
+        for name in ("weasyprint", "weasyprint.progress", "fontTools", "pyhanko")
+    },
 }
 
 # The platform's own choices, one place each.

@@ -1,0 +1,260 @@
+"""Before/after charts as inline SVG: calm, legible in grey print, readable without seeing them.
+
+Pure text from :class:`contract.report.Chart`; the PDF and the web pages share it. Colours are
+presentation attributes, so no style sheet and no inline style is needed. Each chart carries a
+``<title>`` and, in ``<desc>``, its numbers as a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+from contract.report import Chart
+from expunge.certificates.scale import Scale, linear, number
+
+WIDTH = 460
+INK, QUIET, RULE = "#1d2429", "#56616a", "#dce0e3"
+FONT = "Noto Sans, system-ui, sans-serif"
+SIZE = 10.5
+RIGHT, TOP, ROW = 18, 16, 15
+LETTER = 5.7
+
+
+@dataclass(frozen=True)
+class Tone:
+    """How a series is drawn: a colour, distinct in grey too, and a dash for lines."""
+
+    colour: str
+    dash: str = ""
+
+
+BEFORE, AFTER, NEVER = Tone("#c7743f", "5 3"), Tone("#0f5f66"), Tone("#a9b4ba", "1.5 3")
+OTHERS = (Tone("#6a5a8e"), Tone("#8a7a2e"), Tone("#4d6d3a"))
+_ORDER = (BEFORE, AFTER, *OTHERS, NEVER)
+_WORDS: tuple[tuple[Tone, tuple[str, ...]], ...] = (
+    (NEVER, ("never", "twin", "stranger")),
+    (BEFORE, ("before", "original")),
+    (AFTER, ("after", "person", "candidate")),
+)
+
+
+def chart_svg(chart: Chart, *, width: int = WIDTH) -> str:
+    """Return the SVG of a chart, ``width`` pixels wide."""
+    tone = tones(chart.series)
+    # Canonical JSON sorts names, so the order is set here: before, after, the others, strangers.
+    order = sorted(chart.series, key=lambda name: _ORDER.index(tone[name]))
+    chart = replace(chart, series={name: chart.series[name] for name in order})
+    body, height = _DRAW[chart.kind](chart, width, tone)
+    legend, above = _legend(chart, width)
+    height += above
+    parts = [
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {number(height)}" '
+            f'width="{width}" height="{number(height)}" role="img" font-family="{FONT}" '
+            f'font-size="{SIZE}" fill="{INK}">'
+        ),
+        f"<title>{escape(chart.title)}</title>",
+        f"<desc>{escape(_in_words(chart))}</desc>",
+        *legend,
+        f'<g transform="translate(0 {number(above)})">',
+        *body,
+        "</g></svg>",
+    ]
+    return "".join(parts)
+
+
+def tones(series: Mapping[str, Sequence[float]]) -> Mapping[str, Tone]:
+    """Return a tone for every series, by what its name says, each tone once."""
+    spare = list(OTHERS)
+    found: dict[str, Tone] = {}
+    for name in series:
+        words = name.casefold()
+        fits = (tone for tone, keys in _WORDS if any(key in words for key in keys))
+        tone = next((tone for tone in fits if tone not in found.values()), None)
+        found[name] = tone or (spare.pop(0) if spare else NEVER)
+    return found
+
+
+def _bars(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str], float]:
+    count = max(len(chart.series), 1)
+    thick = 9.0
+    group = count * (thick + 2) + 10
+    bottom = TOP + group * len(chart.x)
+    left = _margin(chart.x)
+    scale = linear(
+        [value for values in chart.series.values() for value in values],
+        (left, width - RIGHT - 20),
+        share=_is_share(chart.y_label),
+    )
+    parts = _value_axis(scale, chart.y_label, TOP, bottom)
+    for place, label in enumerate(chart.x):
+        top = TOP + place * group + 5
+        middle = top + (group - 10) / 2 + 3
+        parts.append(_text(str(label), left - 8, middle, anchor="end"))
+        for turn, (name, values) in enumerate(chart.series.items()):
+            parts += _bar(scale, values[place], top + turn * (thick + 2), thick, tone[name])
+    return parts, bottom + 32
+
+
+def _bar(scale: Scale, value: float, top: float, thick: float, tone: Tone) -> list[str]:
+    start, end = sorted((scale.at(max(0.0, scale.low)), scale.at(value)))
+    return [
+        (
+            f'<rect x="{number(start)}" y="{number(top)}" width="{number(max(end - start, 0.8))}" '
+            f'height="{number(thick)}" fill="{tone.colour}"/>'
+        ),
+        _text(scale.label(value), end + 4, top + thick - 1, size=8.5, colour=QUIET),
+    ]
+
+
+def _distribution(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str], float]:
+    """Draw a row per series over one axis: overlaid histograms would hide each other."""
+    edges = [float(edge) for edge in chart.x]
+    highest = max((max(values) for values in chart.series.values()), default=0.0) or 1.0
+    tall, left = 46.0, _margin(chart.series)
+    bottom = TOP + (tall + 8) * len(chart.series)
+    scale = linear(edges, (left, width - RIGHT), tight=True)
+    parts = _value_axis(scale, chart.x_label, TOP, bottom)
+    for place, (name, values) in enumerate(chart.series.items()):
+        floor = TOP + (tall + 8) * (place + 1) - 4
+        steps = [f"M{number(scale.at(edges[0]))} {number(floor)}"]
+        for low, high, value in zip(edges, edges[1:], values, strict=False):
+            height = number(floor - tall * value / highest)
+            steps.append(f"L{number(scale.at(low))} {height}L{number(scale.at(high))} {height}")
+        steps.append(f"L{number(scale.at(edges[-1]))} {number(floor)}Z")
+        parts += [
+            f'<path d="{"".join(steps)}" fill="{tone[name].colour}" fill-opacity="0.85"/>',
+            _line(left, floor, width - RIGHT, floor, INK, 0.6),
+            _text(name, left - 8, floor - 3, anchor="end"),
+        ]
+    return parts, bottom + 32
+
+
+def _curve(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str], float]:
+    floor = TOP + 138.0
+    left = 36
+    ys = linear(
+        [value for values in chart.series.values() for value in values],
+        (floor, TOP + 10),
+        share=_is_share(chart.y_label),
+    )
+    places = [float(item) for item in chart.x]
+    xs = linear(places, (left, width - RIGHT - 6), tight=True)
+    parts = [
+        piece
+        for tick in ys.ticks()
+        for piece in (
+            _line(left, ys.at(tick), width - RIGHT, ys.at(tick), RULE, 0.8),
+            _text(ys.label(tick), left - 6, ys.at(tick) + 3.5, anchor="end", colour=QUIET),
+        )
+    ]
+    parts += [
+        _text(number(item), xs.at(item), floor + 14, anchor="middle", colour=QUIET)
+        for item in places
+    ]
+    parts.append(_text(chart.y_label, 2, TOP - 3, size=9, colour=QUIET))
+    parts.append(
+        _text(chart.x_label, (left + width - RIGHT) / 2, floor + 28, anchor="middle", colour=QUIET)
+    )
+    for name, values in chart.series.items():
+        points = [(xs.at(x), ys.at(y)) for x, y in zip(places, values, strict=False)]
+        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+        dash = f' stroke-dasharray="{tone[name].dash}"' if tone[name].dash else ""
+        parts.append(
+            f'<polyline points="{path}" fill="none" stroke="{tone[name].colour}" '
+            f'stroke-width="2"{dash}/>'
+        )
+        parts += [
+            f'<circle cx="{number(x)}" cy="{number(y)}" r="2.6" fill="{tone[name].colour}"/>'
+            for x, y in points
+        ]
+    return parts, floor + 36
+
+
+_DRAW: Mapping[str, Callable[[Chart, int, Mapping[str, Tone]], tuple[list[str], float]]] = {
+    "bars": _bars,
+    "distribution": _distribution,
+    "curve": _curve,
+}
+
+
+def _value_axis(scale: Scale, label: str, top: float, bottom: float) -> list[str]:
+    parts = [
+        piece
+        for tick in scale.ticks()
+        for piece in (
+            _line(scale.at(tick), top, scale.at(tick), bottom, RULE, 0.8),
+            _text(scale.label(tick), scale.at(tick), bottom + 13, anchor="middle", colour=QUIET),
+        )
+    ]
+    middle = (scale.start + scale.end) / 2
+    return [*parts, _text(label, middle, bottom + 27, anchor="middle", colour=QUIET)]
+
+
+def _legend(chart: Chart, width: int) -> tuple[list[str], float]:
+    """Return the names of the series, in as many rows as they need, and the height of that."""
+    if chart.kind == "distribution":
+        return [], 0.0  # each row carries its own name
+    parts: list[str] = []
+    place, row = 2.0, 0
+    for name, tone in tones(chart.series).items():
+        room = 24 + LETTER * len(name)
+        if place + room > width and place > room:
+            place, row = 2.0, row + 1
+        top = 4 + row * ROW
+        parts.append(
+            f'<rect x="{number(place)}" y="{top}" width="9" height="9" rx="1.5" '
+            f'fill="{tone.colour}"/>'
+        )
+        parts.append(_text(name, place + 13, top + 8))
+        place += room
+    return parts, 4.0 + ROW * (row + 1)
+
+
+def _in_words(chart: Chart) -> str:
+    """Return the chart's numbers as a sentence."""
+    sentences = []
+    for name, values in chart.series.items():
+        if chart.kind == "distribution":
+            peak = max(range(len(values)), key=values.__getitem__, default=0)
+            low, high = (number(float(edge)) for edge in chart.x[peak : peak + 2])
+            sentences.append(f"{name}: most often between {low} and {high} {chart.x_label}.")
+        else:
+            said = ", ".join(
+                f"{item}: {value:.3g}" for item, value in zip(chart.x, values, strict=False)
+            )
+            sentences.append(f"{name}, {chart.y_label} by {chart.x_label}: {said}.")
+    return " ".join(sentences)
+
+
+def _margin(labels: Iterable[object]) -> float:
+    """Return the room that labels need to the left of the axis."""
+    return 14 + LETTER * max((len(str(label)) for label in labels), default=0)
+
+
+def _is_share(label: str) -> bool:
+    return any(word in label.casefold() for word in ("share", "rate", "accuracy", "fraction"))
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str, thick: float) -> str:  # noqa: PLR0913, PLR0917 - two points and a pen
+    return (
+        f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" '
+        f'stroke="{colour}" stroke-width="{thick}"/>'
+    )
+
+
+def _text(  # noqa: PLR0913 - a place and a way to write
+    text: str,
+    x: float,
+    y: float,
+    *,
+    anchor: str = "start",
+    size: float = SIZE,
+    colour: str = INK,
+) -> str:
+    return (
+        f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" font-size="{size}" '
+        f'fill="{colour}">{escape(text)}</text>'
+    )

@@ -1,0 +1,90 @@
+"""The four documents, and which of them the reports have earned.
+
+The weakest model decides: a person is not erased from an organisation while one model still
+holds them. Nothing but a passed verification earns more than a statement of failed verification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contract.catalog import Effect
+from contract.report import Tier
+from expunge.certificates.facts import ModelFacts
+
+
+class Kind(StrEnum):
+    """What a document is. Only the first two are certificates."""
+
+    ERASURE = "erasure"
+    BEHAVIOURAL = "behavioural"
+    CONTAINMENT = "containment"
+    NOT_VERIFIED = "not_verified"
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a kind speaks of itself: its title, what was shown, and what was not."""
+
+    title: str
+    shown: str
+    not_shown: str
+
+
+WORDING: Mapping[Kind, Wording] = {
+    Kind.ERASURE: Wording(
+        "Certificate of erasure",
+        "The records in scope no longer act in the models named here: the new versions were "
+        "attacked and behaved like models that had never seen the person, within the margins "
+        "printed below.",
+        "This does not prove that no influence at all is left. It says that the attacks listed "
+        "here, at the size of sample given, did not find any above the margins.",
+    ),
+    Kind.BEHAVIOURAL: Wording(
+        "Certificate of behavioural removal",
+        "The models named here no longer answer, complete or recognise the records in scope "
+        "better than records they were never trained on, within the margins printed below.",
+        "This does not say that the information is gone from the weights. Attacks on the weights, "
+        "such as relearning or quantisation, were not passed or not part of this verification.",
+    ),
+    Kind.CONTAINMENT: Wording(
+        "Notice of containment only",
+        "The records in scope are held back where the model is served: its answers were tested "
+        "and do not give them out.",
+        "Nothing was erased. The information is still in the model's weights and comes back when "
+        "the guard is taken away. This is not a certificate.",
+    ),
+    Kind.NOT_VERIFIED: Wording(
+        "Statement of failed verification",
+        "Deletion was attempted and then attacked. At least one model did not pass, or could not "
+        "be judged.",
+        "Deletion was not shown. The person's data must be assumed to be still in the models "
+        "marked below. This is not a certificate.",
+    ),
+}
+
+_SUPPRESSION = frozenset({Effect.WEIGHT_SUPPRESSION, Effect.SERVE_SUPPRESSION})
+_STRENGTH = (Kind.NOT_VERIFIED, Kind.CONTAINMENT, Kind.BEHAVIOURAL, Kind.ERASURE)
+
+
+def model_kind(model: ModelFacts) -> Kind:
+    """Return what was shown about one model, judged by its deciding attempt."""
+    attempt = model.deciding
+    if attempt is None or attempt.report is None or attempt.tier is None:
+        return Kind.NOT_VERIFIED
+    if attempt.effect in _SUPPRESSION or attempt.report.mechanism == "suppressed":
+        return Kind.CONTAINMENT
+    return Kind.BEHAVIOURAL if attempt.tier is Tier.BEHAVIOURAL else Kind.ERASURE
+
+
+def kind_of(models: Sequence[ModelFacts]) -> Kind:
+    """Return the kind of the whole document: that of the weakest model.
+
+    Raises:
+        ValueError: There is no model to speak of.
+    """
+    if not models:
+        raise ValueError("a certificate speaks of at least one model")
+    return min((model_kind(model) for model in models), key=_STRENGTH.index)

@@ -1,0 +1,67 @@
+"""Certificates as rows: where each one stands on its way, and where its proofs are."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from expunge.certificates.kinds import WORDING, Kind
+from expunge.common.models import BaseModel
+
+
+class Status(models.TextChoices):
+    """How far a certificate has come; the order of the steps is what makes it proof."""
+
+    STATED = "stated", "Statement recorded"
+    ISSUED = "issued", "Issued"
+
+
+class Certificate(BaseModel):
+    """One document about one ticket, its statement, its PDF and its two log entries.
+
+    ``statement`` is fixed when the row is made: what is printed, signed and logged later is made
+    from it, so a second start after a crash finishes this document and no other.
+    """
+
+    number = models.CharField(max_length=20, unique=True)
+    version = models.PositiveSmallIntegerField(default=1)
+    ticket_id = models.UUIDField()
+    controller_id = models.UUIDField()
+    kind = models.CharField(max_length=20, choices=[(kind, WORDING[kind].title) for kind in Kind])
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.STATED)
+    statement = models.BinaryField()
+    statement_digest = models.CharField(max_length=71)
+    statement_seq = models.BigIntegerField()
+    pdf_name = models.CharField(max_length=200, blank=True)
+    pdf_sha256 = models.CharField(max_length=71, blank=True)
+    pdf_length = models.PositiveBigIntegerField(default=0)
+    issued_seq = models.BigIntegerField(null=True)
+    issued_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["ticket_id", "version"], name="certificate_once"),
+            models.CheckConstraint(
+                condition=models.Q(status=Status.STATED)
+                | models.Q(issued_seq__isnull=False, issued_at__isnull=False, pdf_length__gt=0),
+                name="an_issued_certificate_is_in_the_log",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["controller_id", "-created_at"], name="certificate_list"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def title(self) -> str:
+        """Return what the document calls itself."""
+        return WORDING[Kind(self.kind)].title
+
+    @property
+    def is_certificate(self) -> bool:
+        """Say whether it certifies anything; a notice and a statement of failure do not."""
+        return self.kind in {Kind.ERASURE, Kind.BEHAVIOURAL}

@@ -1,0 +1,75 @@
+"""Reading certificates: those an actor may see, their files, their proofs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from expunge.accounts.permissions import Actor, Permission
+from expunge.audit.models import Leaf
+from expunge.audit.selectors import checkpoint_covering, inclusion_proof
+from expunge.certificates.evidence import SIDECAR_SCHEMA, LogProof, write_proof
+from expunge.certificates.models import Certificate, Status
+from expunge.certificates.storage import pdf_read
+from expunge.common.errors import ConflictError, NotFoundError
+from expunge.tickets.models import Ticket
+
+
+def certificates_visible(actor: Actor) -> QuerySet[Certificate]:
+    """Return the issued certificates of the organisations whose certificates one may see."""
+    controllers = actor.controllers(Permission.CERTIFICATE_VIEW)
+    return Certificate.objects.filter(controller_id__in=controllers, status=Status.ISSUED)
+
+
+def certificates_of(actor: Actor, ticket: Ticket) -> QuerySet[Certificate]:
+    """Return the issued certificates of one ticket, newest first."""
+    return certificates_visible(actor).filter(ticket_id=ticket.pk)
+
+
+def certificate_get(actor: Actor, certificate_id: UUID) -> Certificate:
+    """Return one issued certificate; raises ``certificate_unknown``."""
+    found = certificates_visible(actor).filter(pk=certificate_id).first()
+    if found is None:
+        raise NotFoundError("certificate_unknown", "There is no such certificate for you.")
+    return found
+
+
+def certificate_pdf(certificate: Certificate) -> bytes:
+    """Return the signed PDF; raises ``certificate_file_missing``."""
+    try:
+        return pdf_read(certificate.pdf_name)
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            "certificate_file_missing",
+            "The certificate's file is not in the storage; restore it from a backup.",
+        ) from error
+
+
+def certificate_sidecar(certificate: Certificate) -> bytes:
+    """Return the proof that the log recorded this very PDF: the file that travels beside it.
+
+    Raises:
+        ConflictError: ``certificate_not_issued``, or ``checkpoint_missing`` for an instant.
+    """
+    if certificate.issued_seq is None:
+        raise ConflictError("certificate_not_issued", "The certificate is not issued yet.")
+    return write_proof(log_proof(certificate.issued_seq), SIDECAR_SCHEMA)
+
+
+def log_proof(seq: int) -> LogProof:
+    """Return an entry of the log with its proof under the first checkpoint over it.
+
+    Raises:
+        ConflictError: ``checkpoint_missing``: no checkpoint covers the entry yet.
+    """
+    checkpoint = checkpoint_covering(seq)
+    if checkpoint is None:
+        raise ConflictError("checkpoint_missing", "The next checkpoint of the log will cover it.")
+    return LogProof(
+        seq=seq,
+        leaf=bytes(Leaf.objects.get(pk=seq).data),
+        path=inclusion_proof(seq, checkpoint.size),
+        checkpoint=checkpoint.note,
+        token=bytes(checkpoint.token),
+    )
