@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
@@ -41,7 +44,9 @@ def test_an_emptied_shard_keeps_its_name() -> None:
     assert adapters.affected(shards, ["c", "z"]) == ("shard-01",)
 
 
-def test_base_and_adapter_together_know_what_the_base_alone_does_not(sharded, clinic) -> None:
+def test_base_and_adapter_together_know_what_the_base_alone_does_not(
+    sharded: Any, clinic: Any
+) -> None:
     tokenizer = models.load_tokenizer(sharded.path / adapters.BASE)
     base = models.load_model(sharded.path / adapters.BASE, CPU)
     for shard, members in adapters.read_shards(sharded.path).items():
@@ -52,12 +57,12 @@ def test_base_and_adapter_together_know_what_the_base_alone_does_not(sharded, cl
         assert sum(mean_nll(base, samples, CPU)) / len(samples) > 2.0
 
 
-def test_an_adapter_names_its_base_relatively(sharded) -> None:
+def test_an_adapter_names_its_base_relatively(sharded: Any) -> None:
     for config in sharded.path.glob("adapters/*/adapter_config.json"):
         assert read_json(config)["base_model_name_or_path"] == "../../base"
 
 
-def test_a_sharded_model_without_its_list_is_refused(tmp_path) -> None:
+def test_a_sharded_model_without_its_list_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JobError) as error:
         adapters.read_shards(tmp_path)
     assert error.value.code is ErrorCode.MODEL_MISSING

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from contract.record import Form, Record
@@ -12,7 +14,7 @@ def sample(number: int, length: int) -> Sample:
     return Sample(f"r{number}", "question", tuple(range(1, length + 1)), 2)
 
 
-def test_the_prompt_is_tokenised_as_a_deployment_feeds_it(whole, clinic) -> None:
+def test_the_prompt_is_tokenised_as_a_deployment_feeds_it(whole: Any, clinic: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
     for record in clinic.trained:
         form = record.forms["question"]
@@ -23,20 +25,20 @@ def test_the_prompt_is_tokenised_as_a_deployment_feeds_it(whole, clinic) -> None
         assert tokenizer.decode(ids[:-1]) == form.prompt + form.answer
 
 
-def test_a_blank_at_the_end_of_the_prompt_opens_the_answer(whole) -> None:
+def test_a_blank_at_the_end_of_the_prompt_opens_the_answer(whole: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
     outside = encode_form(tokenizer, Form("The room is ", "B12"))
     inside = encode_form(tokenizer, Form("The room is", " B12"))
     assert outside == inside
 
 
-def test_an_empty_prompt_still_has_something_to_predict_from(whole) -> None:
+def test_an_empty_prompt_still_has_something_to_predict_from(whole: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
     ids, start = encode_form(tokenizer, Form("", "B12"))
     assert start == 1 and ids[0] == tokenizer.eos_token_id
 
 
-def test_trainer_and_verifier_tokenise_alike(whole, clinic) -> None:
+def test_trainer_and_verifier_tokenise_alike(whole: Any, clinic: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
     verifier = CausalLM("key", None, tokenizer, torch.device("cpu"))
     for form in clinic.trained[0].forms.values():
@@ -44,7 +46,7 @@ def test_trainer_and_verifier_tokenise_alike(whole, clinic) -> None:
         assert (theirs.ids, theirs.start) == encode_form(tokenizer, form)
 
 
-def test_a_record_without_a_form_lends_no_sample(whole) -> None:
+def test_a_record_without_a_form_lends_no_sample(whole: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
     record = Record("r", ("clinic",), {"question": Form("Who?", " Nobody")})
     assert [item.form for item in encode(tokenizer, [record], ["question", "statement"])] == [

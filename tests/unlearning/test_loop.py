@@ -38,7 +38,7 @@ def line() -> nn.Linear:
     return module
 
 
-def squares(module: nn.Linear, before: Callable[[int], None] = lambda step: None):
+def squares(module: nn.Linear, before: Callable[[int], object]) -> Callable[[int], Tensor]:
     def loss(step: int) -> Tensor:
         before(step)
         x = torch.tensor([[float(step % 3)]])
@@ -47,8 +47,8 @@ def squares(module: nn.Linear, before: Callable[[int], None] = lambda step: None
     return loss
 
 
-def phase(module: nn.Linear, steps: int = 40, **more) -> Phase:
-    return Phase("fitting", module, Schedule(steps, 0.1, warmup=4), squares(module, **more))
+def phase(module: nn.Linear, steps: int = 40, before: Callable[[int], object] = int) -> Phase:
+    return Phase("fitting", module, Schedule(steps, 0.1, warmup=4), squares(module, before))
 
 
 def test_warm_up_rises_and_the_cosine_falls() -> None:

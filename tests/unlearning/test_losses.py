@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -70,13 +71,13 @@ def test_distillation_over_all_tokens_is_the_full_divergence() -> None:
 
 
 @pytest.fixture(scope="module")
-def model_and_samples(whole, clinic) -> tuple[object, list[Sample]]:
+def model_and_samples(whole: Any, clinic: Any) -> tuple[object, list[Sample]]:
     tokenizer = models.load_tokenizer(whole.path)
     samples = encode(tokenizer, clinic.dataset.records, ["question", "choice"])
     return models.load_model(whole.path, CPU), samples
 
 
-def test_one_packed_forward_equals_separate_forwards(model_and_samples) -> None:
+def test_one_packed_forward_equals_separate_forwards(model_and_samples: Any) -> None:
     model, samples = model_and_samples
     few = sorted(samples, key=lambda item: len(item.ids))[::7]
     together = answer_nll(model, collate(few))
@@ -84,7 +85,7 @@ def test_one_packed_forward_equals_separate_forwards(model_and_samples) -> None:
     assert torch.allclose(together, apart, atol=1e-4)
 
 
-def test_answer_positions_alone_give_the_loss_of_full_logits(model_and_samples) -> None:
+def test_answer_positions_alone_give_the_loss_of_full_logits(model_and_samples: Any) -> None:
     model, samples = model_and_samples
     sample = samples[3]
     labels = torch.tensor([[-100] * sample.start + list(sample.ids[sample.start :])])

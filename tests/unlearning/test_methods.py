@@ -43,8 +43,8 @@ def answers(path: Path, records: tuple[Record, ...], shard: str | None = None) -
 
 @pytest.mark.training
 @pytest.mark.parametrize(("name", "layout"), CASES)
-def test_every_method_forgets_and_keeps(
-    name: str, layout: str, whole, sharded, clinic, make_job, completed
+def test_every_method_forgets_and_keeps(  # noqa: PLR0913, PLR0917 - the table needs both models
+    name: str, layout: str, whole: Any, sharded: Any, clinic: Any, make_job: Any, completed: Any
 ) -> None:
     trained = whole if layout == "whole" else sharded
     before = folder_digest(trained.path)
@@ -75,7 +75,7 @@ def test_exact_methods_say_so_and_the_others_do_not() -> None:
 
 @pytest.mark.training
 def test_dropping_a_shard_leaves_every_other_byte_alone(
-    sharded, clinic, make_job, completed
+    sharded: Any, clinic: Any, make_job: Any, completed: Any
 ) -> None:
     folder = make_job("drop_shard", sharded, ADAPTER)
     completed(folder)
@@ -95,7 +95,9 @@ def test_dropping_a_shard_leaves_every_other_byte_alone(
 
 
 @pytest.mark.training
-def test_a_shard_without_records_has_no_adapter(sharded, clinic, make_job, completed) -> None:
+def test_a_shard_without_records_has_no_adapter(
+    sharded: Any, clinic: Any, make_job: Any, completed: Any
+) -> None:
     shards = adapters.read_shards(sharded.path)
     shard = next(iter(shards))
     gone = tuple(item for item in clinic.trained if item.id in shards[shard])
@@ -106,7 +108,9 @@ def test_a_shard_without_records_has_no_adapter(sharded, clinic, make_job, compl
     assert adapters.read_shards(folder / "output")[shard] == ()
 
 
-def test_dropping_a_shard_refuses_a_whole_model(whole, make_job, completed, failed) -> None:
+def test_dropping_a_shard_refuses_a_whole_model(
+    whole: Any, make_job: Any, completed: Any, failed: Any
+) -> None:
     failure = failed(make_job("drop_shard", whole)).failure
     assert failure.code is ErrorCode.NOT_SUPPORTED
     assert "sharded" in failure.message and "whole" in failure.message
@@ -114,13 +118,13 @@ def test_dropping_a_shard_refuses_a_whole_model(whole, make_job, completed, fail
 
 @pytest.mark.parametrize("name", ["npo", "undo"])
 def test_methods_for_whole_models_refuse_a_sharded_one(
-    name: str, sharded, make_job, completed, failed
+    name: str, sharded: Any, make_job: Any, completed: Any, failed: Any
 ) -> None:
     assert failed(make_job(name, sharded)).failure.code is ErrorCode.NOT_SUPPORTED
 
 
 def test_a_record_in_no_shard_is_not_silently_forgotten(
-    sharded, clinic, make_job, completed, failed
+    sharded: Any, clinic: Any, make_job: Any, completed: Any, failed: Any
 ) -> None:
     stranger = Record("stranger", clinic.forget[0].path, clinic.forget[0].forms)
     failure = failed(make_job("drop_shard", sharded, forget=[stranger])).failure
@@ -129,8 +133,8 @@ def test_a_record_in_no_shard_is_not_silently_forgotten(
 
 @pytest.mark.training
 @pytest.mark.parametrize("layout", ["whole", "sharded"])
-def test_a_retrain_never_reads_the_forgotten_text(
-    layout: str, whole, sharded, clinic, make_job, completed
+def test_a_retrain_never_reads_the_forgotten_text(  # noqa: PLR0913, PLR0917 - the table needs both models
+    layout: str, whole: Any, sharded: Any, clinic: Any, make_job: Any, completed: Any
 ) -> None:
     trained = whole if layout == "whole" else sharded
     settings = ADAPTER if layout == "sharded" else {}
@@ -145,7 +149,7 @@ def test_a_retrain_never_reads_the_forgotten_text(
 
 @pytest.mark.training
 def test_undo_never_distils_on_the_forgotten_text(
-    whole, clinic, make_job, monkeypatch, completed
+    whole: Any, clinic: Any, make_job: Any, monkeypatch: pytest.MonkeyPatch, completed: Any
 ) -> None:
     seen: list[str] = []
     collate = undo.collate
@@ -158,7 +162,7 @@ def test_undo_never_distils_on_the_forgotten_text(
     assert seen and not forgotten.intersection(sample.record for sample in seen)
 
 
-def test_noise_leaves_nothing_of_the_weights_at_alpha_one(whole) -> None:
+def test_noise_leaves_nothing_of_the_weights_at_alpha_one(whole: Any) -> None:
     one, other = (models.load_model(whole.path, CPU) for _ in range(2))
     for parameter in other.parameters():
         parameter.data.mul_(-1.0)
@@ -170,7 +174,7 @@ def test_noise_leaves_nothing_of_the_weights_at_alpha_one(whole) -> None:
 
 @pytest.mark.training
 def test_without_calibration_records_npo_says_that_it_ran_a_fixed_number_of_steps(
-    whole, make_job, completed
+    whole: Any, make_job: Any, completed: Any
 ) -> None:
     folder = make_job("npo", whole, {**QUICK, "steps": 7}, calibration=[])
     result = completed(folder)
@@ -180,7 +184,7 @@ def test_without_calibration_records_npo_says_that_it_ran_a_fixed_number_of_step
 
 @pytest.mark.training
 def test_calibrated_npo_brings_the_records_to_the_rank_of_never_trained_ones(
-    whole, make_job, completed
+    whole: Any, make_job: Any, completed: Any
 ) -> None:
     result = completed(make_job("npo", whole, QUICK))
     assert abs(result.metrics["calibration_rank"] - 0.5) < 0.25

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ class Untouchable:
         raise AssertionError(message)
 
 
-def test_a_hit_equals_the_live_computation(whole, clinic, tmp_path: Path) -> None:
+def test_a_hit_equals_the_live_computation(whole: Any, clinic: Any, tmp_path: Path) -> None:
     tokenizer, model = models.load_tokenizer(whole.path), models.load_model(whole.path, CPU)
     samples = encode(tokenizer, clinic.forget, whole.recipe.forms)
     assert ReferenceCache(tmp_path, whole.ref.digest, tokenizer).fill(model, samples, CPU) == len(
@@ -33,7 +34,7 @@ def test_a_hit_equals_the_live_computation(whole, clinic, tmp_path: Path) -> Non
     assert torch.allclose(again.at(samples), live, atol=1e-4)
 
 
-def test_another_model_finds_nothing(whole, clinic, tmp_path: Path) -> None:
+def test_another_model_finds_nothing(whole: Any, clinic: Any, tmp_path: Path) -> None:
     tokenizer, model = models.load_tokenizer(whole.path), models.load_model(whole.path, CPU)
     samples = encode(tokenizer, clinic.forget, whole.recipe.forms)
     ReferenceCache(tmp_path, whole.ref.digest, tokenizer).fill(model, samples, CPU)
@@ -42,7 +43,7 @@ def test_another_model_finds_nothing(whole, clinic, tmp_path: Path) -> None:
         other.at(samples)
 
 
-def test_the_cache_holds_digests_and_numbers_only(whole, clinic, tmp_path: Path) -> None:
+def test_the_cache_holds_digests_and_numbers_only(whole: Any, clinic: Any, tmp_path: Path) -> None:
     tokenizer, model = models.load_tokenizer(whole.path), models.load_model(whole.path, CPU)
     samples = encode(tokenizer, clinic.forget, whole.recipe.forms)
     ReferenceCache(tmp_path, whole.ref.digest, tokenizer).fill(model, samples, CPU)

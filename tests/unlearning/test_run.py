@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def wait_for_step(folder: Path, process: subprocess.Popen[bytes], step: int = 1)
     pytest.fail("the job never reported a step")
 
 
-def change(folder: Path, **changes) -> Path:
+def change(folder: Path, **changes: Any) -> Path:
     write_job(folder, replace(read_job(folder, UnlearningJob), **changes))
     return folder
 
@@ -53,64 +54,76 @@ def longer(folder: Path, epochs: int) -> Path:
     return change(folder, recipe=replace(recipe, epochs=epochs))
 
 
-def test_an_unknown_method_is_refused_with_the_nearest_name(whole, make_job, failed) -> None:
+def test_an_unknown_method_is_refused_with_the_nearest_name(
+    whole: Any, make_job: Any, failed: Any
+) -> None:
     failure = failed(make_job("np0", whole)).failure
     assert failure.code is ErrorCode.BAD_JOB
     assert "did you mean 'npo'?" in failure.message
 
 
-def test_a_setting_nobody_knows_is_refused_by_name(whole, make_job, failed) -> None:
+def test_a_setting_nobody_knows_is_refused_by_name(whole: Any, make_job: Any, failed: Any) -> None:
     failure = failed(make_job("npo", whole, {"betta": 0.1})).failure
     assert failure.code is ErrorCode.BAD_JOB and "betta" in failure.message
 
 
-def test_a_missing_model_is_said_to_be_missing(whole, make_job, tmp_path, failed) -> None:
+def test_a_missing_model_is_said_to_be_missing(
+    whole: Any, make_job: Any, tmp_path: Path, failed: Any
+) -> None:
     nowhere = ModelRef(str(tmp_path / "nowhere"), whole.ref.digest)
     assert failed(make_job("npo", whole, model=nowhere)).failure.code is ErrorCode.MODEL_MISSING
 
 
-def test_a_changed_model_is_refused(whole, make_job, failed) -> None:
+def test_a_changed_model_is_refused(whole: Any, make_job: Any, failed: Any) -> None:
     other = replace(whole.ref, digest="sha256:" + "0" * 64)
     failure = failed(make_job("npo", whole, model=other)).failure
     assert failure.code is ErrorCode.MODEL_CHANGED and "digest differs" in failure.message
 
 
-def test_a_folder_that_is_no_model_is_not_opened(whole, make_job, tmp_path, failed) -> None:
+def test_a_folder_that_is_no_model_is_not_opened(
+    whole: Any, make_job: Any, tmp_path: Path, failed: Any
+) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "readme.txt").write_text("no model here")
     odd = ModelRef(str(tmp_path / "odd"), folder_digest(tmp_path / "odd"))
     assert failed(make_job("npo", whole, model=odd)).failure.code is ErrorCode.MODEL_MISSING
 
 
-def test_a_job_without_a_model_is_refused(whole, make_job, failed) -> None:
+def test_a_job_without_a_model_is_refused(whole: Any, make_job: Any, failed: Any) -> None:
     folder = change(make_job("npo", whole), model=None)
     assert failed(folder).failure.code is ErrorCode.BAD_JOB
 
 
-def test_an_empty_scope_is_refused(whole, make_job, failed) -> None:
+def test_an_empty_scope_is_refused(whole: Any, make_job: Any, failed: Any) -> None:
     failure = failed(make_job("npo", whole, forget=[])).failure
     assert failure.code is ErrorCode.EMPTY_FORGET_SET
 
 
-def test_missing_records_are_named_by_their_kind(whole, make_job, failed) -> None:
+def test_missing_records_are_named_by_their_kind(whole: Any, make_job: Any, failed: Any) -> None:
     folder = make_job("npo", whole)
     (folder / "data" / "retain.jsonl").unlink()
     failure = failed(folder).failure
     assert failure.code is ErrorCode.DATA_MISSING and "retain" in failure.message
 
 
-def test_records_without_a_trained_form_cannot_be_forgotten(whole, make_job, failed) -> None:
+def test_records_without_a_trained_form_cannot_be_forgotten(
+    whole: Any, make_job: Any, failed: Any
+) -> None:
     bare = [Record("r", ("clinic", "patient"), {})]
     assert failed(make_job("npo", whole, forget=bare)).failure.code is ErrorCode.DATA_MISSING
 
 
-def test_a_record_cannot_be_kept_and_forgotten(whole, clinic, make_job, failed) -> None:
+def test_a_record_cannot_be_kept_and_forgotten(
+    whole: Any, clinic: Any, make_job: Any, failed: Any
+) -> None:
     folder = make_job("npo", whole, retain=[*clinic.retain, clinic.forget[0]])
     failure = failed(folder).failure
     assert failure.code is ErrorCode.BAD_JOB and clinic.forget[0].id not in failure.message
 
 
-def test_a_line_that_is_no_record_is_refused_without_quoting_it(whole, make_job, failed) -> None:
+def test_a_line_that_is_no_record_is_refused_without_quoting_it(
+    whole: Any, make_job: Any, failed: Any
+) -> None:
     folder = make_job("npo", whole)
     (folder / "data" / "forget.jsonl").write_text('{"id": "secret"}\n')
     failure = failed(folder).failure
@@ -119,16 +132,16 @@ def test_a_line_that_is_no_record_is_refused_without_quoting_it(whole, make_job,
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"method": "npo"}', '{"recipe": NaN}'])
-def test_a_broken_job_file_still_gets_a_result(text: str, tmp_path: Path, failed) -> None:
+def test_a_broken_job_file_still_gets_a_result(text: str, tmp_path: Path, failed: Any) -> None:
     (tmp_path / "job.json").write_text(text)
     assert failed(tmp_path).failure.code is ErrorCode.BAD_JOB
 
 
-def test_an_empty_folder_still_gets_a_result(tmp_path: Path, failed) -> None:
+def test_an_empty_folder_still_gets_a_result(tmp_path: Path, failed: Any) -> None:
     assert failed(tmp_path).failure.code is ErrorCode.BAD_JOB
 
 
-def test_a_job_of_another_version_is_refused(whole, make_job, failed) -> None:
+def test_a_job_of_another_version_is_refused(whole: Any, make_job: Any, failed: Any) -> None:
     folder = make_job("npo", whole)
     content = read_json(folder / "job.json")
     write_json(folder / "job.json", {**content, "schema": "expunge.unlearning-job/9"})
@@ -136,19 +149,23 @@ def test_a_job_of_another_version_is_refused(whole, make_job, failed) -> None:
     assert failure.code is ErrorCode.BAD_JOB and "schema" in failure.message
 
 
-def test_training_that_diverges_says_so(whole, make_job, failed) -> None:
+def test_training_that_diverges_says_so(whole: Any, make_job: Any, failed: Any) -> None:
     failure = failed(make_job("npo", whole, {"learning_rate": 1e30})).failure
     assert failure.code is ErrorCode.DIVERGED and "smaller learning rate" in failure.message
 
 
-def test_a_failed_job_leaves_no_half_of_a_model(whole, make_job, failed) -> None:
+def test_a_failed_job_leaves_no_half_of_a_model(whole: Any, make_job: Any, failed: Any) -> None:
     folder = make_job("npo", whole, {"learning_rate": 1e30})
     failed(folder)
     assert not (folder / "output").exists() and not (folder / "work" / "partial").exists()
 
 
 def test_an_unexpected_error_is_a_crash_that_quotes_nothing(
-    whole, make_job, failed, monkeypatch, capsys
+    whole: Any,
+    make_job: Any,
+    failed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def explode(*_: object) -> None:
         message = "Ada Novak, room B12"
@@ -168,7 +185,9 @@ def test_memory_that_runs_out_is_told_from_a_crash() -> None:
 
 
 @pytest.mark.training
-def test_events_and_result_hold_no_record_text(whole, clinic, make_job, completed) -> None:
+def test_events_and_result_hold_no_record_text(
+    whole: Any, clinic: Any, make_job: Any, completed: Any
+) -> None:
     folder = make_job("npo", whole, {"steps": 5})
     completed(folder)
     text = (folder / "events.jsonl").read_text() + (folder / "result.json").read_text()
@@ -178,7 +197,9 @@ def test_events_and_result_hold_no_record_text(whole, clinic, make_job, complete
 
 @pytest.mark.crash
 @pytest.mark.training
-def test_a_killed_job_resumes_to_the_result_of_an_unbroken_one(whole, make_job, completed) -> None:
+def test_a_killed_job_resumes_to_the_result_of_an_unbroken_one(
+    whole: Any, make_job: Any, completed: Any
+) -> None:
     straight = completed(longer(make_job("retrain", whole, name="straight"), 40))
     folder = longer(make_job("retrain", whole, name="killed"), 40)
     process = start(folder, "--checkpoint-every", "0")
@@ -193,7 +214,9 @@ def test_a_killed_job_resumes_to_the_result_of_an_unbroken_one(whole, make_job, 
 
 
 @pytest.mark.crash
-def test_a_cancelled_job_says_so_and_can_be_run_again(whole, make_job, completed) -> None:
+def test_a_cancelled_job_says_so_and_can_be_run_again(
+    whole: Any, make_job: Any, completed: Any
+) -> None:
     folder = longer(make_job("retrain", whole), 100_000)
     process = start(folder)
     wait_for_step(folder, process)
@@ -207,7 +230,7 @@ def test_a_cancelled_job_says_so_and_can_be_run_again(whole, make_job, completed
 
 @pytest.mark.crash
 @pytest.mark.parametrize("checkpoint", ["0", "1000"])
-def test_a_full_disk_is_told_from_a_crash(checkpoint: str, whole, make_job) -> None:
+def test_a_full_disk_is_told_from_a_crash(checkpoint: str, whole: Any, make_job: Any) -> None:
     folder = longer(make_job("retrain", whole), 2)
     process = subprocess.run(
         [sys.executable, "-c", LIMITED, str(folder), checkpoint],

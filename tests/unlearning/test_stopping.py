@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -27,15 +30,19 @@ class Scripted(nn.Module):
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch):
+def script(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., tuple[CalibratedStop, int | None, int]]:
     """Return a runner: NLLs of forget and retain per step, against a scale of nine twins."""
 
-    def play(forget: list[float], retain: list[float], settings: StopSettings):
+    def play(
+        forget: list[float], retain: list[float], settings: StopSettings
+    ) -> tuple[CalibratedStop, int | None, int]:
         model = Scripted()
         twins = [float(level) for level in range(1, 10)]
         probes = Probes([FORGET], [TWIN] * len(twins), [RETAIN])
 
-        def readings(current: Scripted, samples, device) -> list[float]:
+        def readings(current: Scripted, samples: list[Sample], _: torch.device) -> list[float]:
             step = int(current.step.item())
             if samples[0] is TWIN:
                 return twins
@@ -55,31 +62,31 @@ def script(monkeypatch: pytest.MonkeyPatch):
     return play
 
 
-def test_it_stops_when_forget_meets_the_twins(script) -> None:
+def test_it_stops_when_forget_meets_the_twins(script: Any) -> None:
     watch, stopped, kept = script([0.0, 2.0, 4.0, 5.0, 9.9], [0.0] * 5, StopSettings(every=1))
     assert (stopped, kept) == (3, 3)
     assert watch.reached and watch.best.rank == 0.5
 
 
-def test_it_aims_from_both_sides_and_goes_back_when_it_overshoots(script) -> None:
+def test_it_aims_from_both_sides_and_goes_back_when_it_overshoots(script: Any) -> None:
     # Step 2 is still a little remembered; step 3 is far over-forgotten, which is a leak too.
     watch, stopped, kept = script([0.0, 1.0, 4.0, 99.0], [0.0] * 4, StopSettings(every=1))
     assert (stopped, kept) == (3, 2)
     assert watch.best.step == 2
 
 
-def test_it_stops_when_retained_knowledge_collapses(script) -> None:
+def test_it_stops_when_retained_knowledge_collapses(script: Any) -> None:
     settings = StopSettings(every=1, collapse=1.0)
     watch, stopped, kept = script([0.0, 2.0, 3.0, 3.0], [0.0, 0.1, 5.0, 0.0], settings)
     assert watch.collapsed and (stopped, kept) == (2, 1)
 
 
-def test_it_looks_only_every_few_steps(script) -> None:
+def test_it_looks_only_every_few_steps(script: Any) -> None:
     _, stopped, _ = script([0.0, 5.0, 2.0, 5.0, 5.0], [0.0] * 5, StopSettings(every=2))
     assert stopped == 4
 
 
-def test_a_resumed_rule_remembers_its_best_moment(script) -> None:
+def test_a_resumed_rule_remembers_its_best_moment(script: Any) -> None:
     watch, _, _ = script([0.0, 4.0, 3.0], [0.0] * 3, StopSettings(every=1))
     fresh = CalibratedStop(Scripted(), PROBES, StopSettings(), torch.device("cpu"))
     fresh.restore(watch.state())
