@@ -10,7 +10,8 @@ By hand, a job is a folder with record files and a ``job.json``::
     from contract.manifest import folder_digest
     from verification.run import preregister, run
 
-    folder, before, after = Path("attempt"), Path("models/v1").resolve(), Path("models/v2").resolve()
+    folder = Path("attempt")
+    before, after = Path("models/v1").resolve(), Path("models/v2").resolve()
     job = VerificationJob(ModelRef(str(before), folder_digest(before)))
     write_job(folder, job)  # data/{forget,twins,neighbours,retain}.jsonl are there already
     digest = preregister(folder)  # before the unlearned model exists

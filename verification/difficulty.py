@@ -23,7 +23,7 @@ from contract.record import Record
 FOLDS = 6
 PENALTY = 3.0
 FEWEST = 4
-"""A word counts when at least this many people's records use it: names do not, kinds of facts do."""
+"""A word counts when at least this many people's records use it: kinds of facts, not names."""
 FEWEST_RECORDS = 40
 """Below this a regression has nothing to learn from: the mean is predicted for every fact."""
 

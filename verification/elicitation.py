@@ -27,13 +27,14 @@ class Search:
     """``candidates``: vectors tried one by one; ``sizes``: growing sets tried together.
 
     A set is *selective* when taking it out costs the person's answers at least ``effect`` nats a
-    token, and at least ``ratio`` times what it costs the neighbours'.
+    token, and at least ``ratio`` times what it costs the neighbours'. The effect is small because
+    a memorised answer is robust: its probability hardly falls when one part of many is missing.
     """
 
-    candidates: int = 32
-    sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    candidates: int = 64
+    sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     neighbours: int = 24
-    effect: float = 0.5
+    effect: float = 0.05
     ratio: float = 3.0
 
 
@@ -53,7 +54,7 @@ class Elicited:
 
 def elicit(context: Context, search: Search) -> Elicited:
     """Return the most selective set of vectors of the original, selective or not."""
-    model, forms = context.original, context.trained_forms
+    forms = context.trained_forms
     choosing, confirming = forms[:1], forms[1:] or forms[:1]
     others = _others(context, search.neighbours)
     ranked = _ranked(context, others, choosing)[: search.candidates]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,9 +27,7 @@ def fact_scores(signals: Mapping[Probe, Signal]) -> FactScores:
     """Return every membership score of every fact, averaged over its forms."""
     rows: dict[str, list[dict[str, float]]] = defaultdict(list)
     for (record, _), signal in signals.items():
-        scores = membership_scores(
-            signal.log_probs, signal.mean, signal.deviation, signal.answer
-        )
+        scores = membership_scores(signal.log_probs, signal.mean, signal.deviation, signal.answer)
         rows[record].append({**scores, "bounded": signal.bounded})
     return {
         record: {name: float(np.mean([row[name] for row in own])) for name in own[0]}

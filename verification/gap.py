@@ -84,9 +84,7 @@ def gap_estimate(
     return Estimate(name, value, low, high, context.profile.residual)
 
 
-def gap_verdict(
-    estimate: Estimate, *, over_forgetting: bool
-) -> tuple[Verdict, tuple[str, ...]]:
+def gap_verdict(estimate: Estimate, *, over_forgetting: bool) -> tuple[Verdict, tuple[str, ...]]:
     """Hold an estimate against its margin.
 
     A pass needs the upper bound within the margin. With ``over_forgetting`` the estimate itself

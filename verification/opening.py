@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
+from contract.canonical import read_json
 from contract.job import ModelRef, VerificationJob, read_job
 from contract.manifest import folder_digest
 from contract.record import Record, read_records
 from contract.report import PREREGISTRATION, PREREGISTRATION_FILE, Gate, Verdict
 from contract.result import ErrorCode, JobError
-from contract.canonical import read_json
 from verification.families import family
 from verification.families.causal_lm import CausalLM, shard_of, shard_records
 from verification.plan import differences, preregistration_of

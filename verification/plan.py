@@ -66,9 +66,7 @@ def differences(planned: Preregistration, now: Preregistration) -> tuple[str, ..
     """Return the parts of the plan that are not what was preregistered."""
     return tuple(
         sorted(
-            key
-            for key in {*planned.plan, *now.plan}
-            if planned.plan.get(key) != now.plan.get(key)
+            key for key in {*planned.plan, *now.plan} if planned.plan.get(key) != now.plan.get(key)
         )
     )
 

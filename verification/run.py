@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ from verification.opening import (
     served_records,
 )
 from verification.plan import package_versions, planned_checks, preregistration_of
-from verification.policy import Decision, Evidence, decide
+from verification.policy import Evidence, decide
 from verification.profiles import Profile
 from verification.signals import NotFiniteError, Signals
 from verification.spec import Context, Records
@@ -82,54 +82,51 @@ def _run(folder: Path, stop: threading.Event) -> Report:
         if stop.is_set():
             raise JobError(ErrorCode.CANCELLED, "the verification was cancelled before it ended")
 
-    events = EventLog(folder)
-    events.emit("opening", "reading the job, its records and its models")
+    EventLog(folder).emit("opening", "reading the job, its records and its models")
     job, profile = open_job(folder)
     records = open_records(folder, job)
-    identity = (digests_gate(folder, job), preregistration_gate(folder, job, profile))
     signals = Signals(pulse)
-    device = _device(job)
-    gates, results = identity, ()
-    if all(gate.verdict is Verdict.PASS for gate in identity):
-        context = _context(folder, job, profile, records, signals, device, events, pulse)
+    gates: tuple[Gate, ...] = (
+        digests_gate(folder, job),
+        preregistration_gate(folder, job, profile),
+    )
+    results: tuple[CheckResult, ...] = ()
+    if all(gate.verdict is Verdict.PASS for gate in gates):
+        context = _context(folder, job, profile, records, signals)
         try:
             gates += statistical_gates(context)
             results = _checks(context)
         except NotFiniteError as error:
             gates += (_not_finite(error),)
-    effect = None if job.effect is None else Effect(job.effect)
-    subjects = len(records.twin_subjects)
-    counts = (len(records.forget), len(records.twins), subjects)
-    decision = decide(profile, Evidence(gates, results, effect, *counts))
-    events.emit("finished", f"the verdict is {decision.verdict.value}")
-    return _report(job, profile, decision, gates, counts, signals, device)
+    evidence = Evidence(
+        gates=gates,
+        checks=results,
+        effect=None if job.effect is None else Effect(job.effect),
+        records=len(records.forget),
+        twins=len(records.twins),
+        twin_subjects=len(records.twin_subjects),
+    )
+    report = _report(job, profile, evidence, signals)
+    EventLog(folder).emit("finished", f"the verdict is {report.verdict.value}")
+    return report
 
 
-def _context(  # noqa: PLR0913 - it only puts together what was opened
-    folder: Path,
-    job: VerificationJob,
-    profile: Profile,
-    records: Records,
-    signals: Signals,
-    device: torch.device,
-    events: EventLog,
-    pulse: Callable[[], None],
+def _context(
+    folder: Path, job: VerificationJob, profile: Profile, records: Records, signals: Signals
 ) -> Context:
     if job.candidate is None:
         raise JobError(ErrorCode.BAD_JOB, "the job names no candidate model to verify")
     torch.manual_seed(job.seed)
+    device = _device(job)
     return Context(
         job=job,
         profile=profile,
         records=served_records(folder, job, records),
         original=open_model(folder, job, job.original, records, device),
         candidate=open_model(folder, job, job.candidate, records, device),
-        references=tuple(
-            open_model(folder, job, item, records, device) for item in job.references
-        ),
+        references=tuple(open_model(folder, job, item, records, device) for item in job.references),
         signals=signals,
-        events=events,
-        pulse=pulse,
+        events=EventLog(folder),
     )
 
 
@@ -137,8 +134,8 @@ def _checks(context: Context) -> tuple[CheckResult, ...]:
     """Run every check of the profile; each one's time goes with its (first) result."""
     results: list[CheckResult] = []
     planned = planned_checks(context.profile)
-    for done, (name, item) in enumerate(planned.items()):
-        context.pulse()
+    for done, item in enumerate(planned.values()):
+        context.signals.pulse()
         context.events.emit("checking", item.card.title, done=done, total=len(planned))
         began = time.monotonic()
         found = item.run(context, item.settings.validate_python({}))
@@ -156,15 +153,8 @@ def _not_finite(error: NotFiniteError) -> Gate:
     )
 
 
-def _report(  # noqa: PLR0913 - a report is put together from many things
-    job: VerificationJob,
-    profile: Profile,
-    decision: Decision,
-    gates: tuple[Gate, ...],
-    counts: tuple[int, int, int],
-    signals: Signals,
-    device: torch.device,
-) -> Report:
+def _report(job: VerificationJob, profile: Profile, evidence: Evidence, signals: Signals) -> Report:
+    decision = decide(profile, evidence)
     return Report(
         verdict=decision.verdict,
         profile=profile.name,
@@ -172,18 +162,18 @@ def _report(  # noqa: PLR0913 - a report is put together from many things
         summary=decision.summary,
         tier=decision.tier,
         mechanism=decision.mechanism,
-        gates=gates,
+        gates=evidence.gates,
         checks=decision.checks,
         reasons=decision.reasons,
         limits=decision.limits,
         preregistration=job.preregistration,
         original=job.original.digest,
         candidate=job.candidate.digest if job.candidate else None,
-        records=counts[0],
-        twins=counts[1],
-        twin_subjects=counts[2],
+        records=evidence.records,
+        twins=evidence.twins,
+        twin_subjects=evidence.twin_subjects,
         forward_passes=signals.forward_passes,
-        device=str(device),
+        device=str(_device(job)),
         seed=job.seed,
         versions=package_versions(),
     )

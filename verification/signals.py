@@ -59,7 +59,7 @@ class Signals:
 
     def __init__(self, pulse: Callable[[], None] = lambda: None) -> None:
         """Start empty; ``pulse`` is called before every batch (to notice a cancellation)."""
-        self._pulse = pulse
+        self.pulse = pulse
         self._scores: dict[tuple[str, Probe], Signal] = {}
         self._texts: dict[tuple[str, Probe], str] = {}
         self.forward_passes = 0
@@ -76,7 +76,7 @@ class Signals:
         missing = [probe for probe in asked if (model.key, probe) not in self._scores]
         encoded = {probe: model.encode(asked[probe]) for probe in missing}
         for batch in _batches(encoded, model.model.config.vocab_size):
-            self._pulse()
+            self.pulse()
             signals = _forward(model, [encoded[probe] for probe in batch])
             uniform = -math.log(model.model.config.vocab_size)
             self.forward_passes += len(batch)
@@ -98,7 +98,7 @@ class Signals:
         prompts = {probe: model.encode(asked[probe]) for probe in missing}
         missing.sort(key=lambda probe: prompts[probe].start)
         for first in range(0, len(missing), ROWS_PER_BATCH):
-            self._pulse()
+            self.pulse()
             batch = missing[first : first + ROWS_PER_BATCH]
             heads = [prompts[probe].ids[: prompts[probe].start] for probe in batch]
             self.forward_passes += len(batch)
@@ -122,7 +122,7 @@ class Signals:
         model.model.zero_grad(set_to_none=True)
         tokens = sum(len(item.answer) for item in encoded.values())
         for batch in _batches(encoded, model.model.config.vocab_size):
-            self._pulse()
+            self.pulse()
             self.forward_passes += len(batch)
             self.tokens += sum(len(encoded[probe].ids) for probe in batch)
             rows = [encoded[probe] for probe in batch]
@@ -193,9 +193,7 @@ def _log_odds(model: CausalLM, batch: Sequence[Encoded]) -> Tensor:
     return logits[own] - logits.masked_fill(own, -torch.inf).logsumexp(-1)
 
 
-Arrays = tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]
-]
+Arrays = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
 
 
 def _forward(model: CausalLM, batch: Sequence[Encoded]) -> list[Arrays]:

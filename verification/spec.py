@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,7 +69,6 @@ class Context:
     references: tuple[CausalLM, ...]
     signals: Signals
     events: EventLog
-    pulse: Callable[[], None]
 
     @property
     def margins(self) -> Margins | None:

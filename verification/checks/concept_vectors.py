@@ -40,9 +40,9 @@ class Settings:
     ``effect`` (nats a token) and ``ratio`` say from when on a set of vectors is the person's own.
     """
 
-    candidates: int = 32
+    candidates: int = 64
     neighbours: int = 24
-    effect: float = 0.5
+    effect: float = 0.05
     ratio: float = 3.0
     tokens: int = 50
     twin_subjects: int = 6

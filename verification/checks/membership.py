@@ -61,13 +61,13 @@ def membership(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
     after = _attacks(context, context.candidate, settings)
     before = _attacks(context, context.original, settings)
     estimates = tuple(_estimate(name, *after[name], margins, context.profile) for name in after)
-    verdict, reasons = _verdict(estimates, margins)
+    verdict, reasons = _verdict(estimates, margins, context.profile.alpha)
     return (
         CheckResult(
             check="membership",
             title=TITLE,
             verdict=verdict,
-            reading=_reading(verdict, estimates[0]),
+            reading=_reading(verdict, estimates[0], context.profile.alpha),
             reasons=reasons,
             estimates=estimates,
             before=tuple(
@@ -101,8 +101,7 @@ def _calibrated(
     """Subtract what models that saw neither give: difference in differences."""
     records = context.records
     runs = [
-        scores_of(context, model, [*records.forget, *records.twins])
-        for model in context.references
+        scores_of(context, model, [*records.forget, *records.twins]) for model in context.references
     ]
     base = np.mean([column(run, records.forget) for run in runs], axis=0)
     per_run = [columns(run, records.twin_subjects) for run in runs]
@@ -123,7 +122,7 @@ def _estimate(
 
 
 def _verdict(
-    estimates: Sequence[Estimate], margins: Margins
+    estimates: Sequence[Estimate], margins: Margins, alpha: float
 ) -> tuple[Verdict, tuple[str, ...]]:
     reasons = []
     for item in estimates:
@@ -136,7 +135,7 @@ def _verdict(
             )
     if reasons:
         return Verdict.FAIL, tuple(reasons)
-    open_ones = [item for item in estimates if (item.p_equivalence or 0.0) >= 0.05]
+    open_ones = [item for item in estimates if (item.p_equivalence or 0.0) >= alpha]
     if open_ones:
         return Verdict.INCONCLUSIVE, tuple(
             f"{item.name}: {item.value:.2f}, not shown to lie within {margins.equivalence:g} of "
@@ -146,14 +145,14 @@ def _verdict(
     return Verdict.PASS, ()
 
 
-def _reading(verdict: Verdict, loss: Estimate) -> str:
+def _reading(verdict: Verdict, loss: Estimate, alpha: float) -> str:
     odds = f"{loss.value:.0%}"
     if verdict is Verdict.PASS:
         return (
             "Shown one record of this person and one of somebody the model never saw, an attacker "
             f"picks the right one in {odds} of cases: no better than guessing, within the margin."
         )
-    if verdict is Verdict.FAIL:
+    if verdict is Verdict.FAIL or (loss.p_leak or 0.0) < alpha:
         return (
             "An attacker who sees the model's probabilities can tell that this person's records "
             f"were used: the right one of two is picked in {odds} of cases (50% is guessing)."

@@ -85,11 +85,7 @@ def relearning(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
         except NotFiniteError as error:
             results += [_broken(context, name, mark, str(error)) for mark in settings.marks]
             continue
-        chart = _chart(name, gap, attacks, marks)
-        results += [
-            _result(context, gap, f"relearn-{name}-{mark}", name, attacks, marks[mark], chart)
-            for mark in settings.marks
-        ]
+        results += [_result(context, gap, attacks, mark, marks) for mark in settings.marks]
     return tuple(results)
 
 
@@ -132,9 +128,7 @@ def _retain_attacks(context: Context, settings: Settings) -> Iterator[Attack]:
         )
 
 
-def _divided(
-    records: Sequence[Record], places: set[int]
-) -> tuple[list[Record], list[Record]]:
+def _divided(records: Sequence[Record], places: set[int]) -> tuple[list[Record], list[Record]]:
     inside = [record for place, record in enumerate(records) if place in places]
     outside = [record for place, record in enumerate(records) if place not in places]
     return inside, outside
@@ -178,7 +172,7 @@ def _relearned(
         learning_rate=settings.learning_rate or default_rate(model),
     )
     key = f"{model.key}+relearn-{attack.name}-{attack.seed}"
-    return relearn(model, samples, how, key, context.pulse)
+    return relearn(model, samples, how, key, context.signals.pulse)
 
 
 def _twins_of(attacks: Sequence[Attack], context: Context) -> list[list[Record]]:
@@ -192,33 +186,31 @@ def _twins_of(attacks: Sequence[Attack], context: Context) -> list[list[Record]]
     return [list(group.values()) for group in groups.values()]
 
 
-def _result(  # noqa: PLR0913 - one result is one attack at one mark
+def _result(
     context: Context,
     gap: Gap,
-    attack: str,
-    name: str,
     attacks: Sequence[Attack],
-    scores: Mapping[str, float],
-    chart: Chart,
+    mark: int,
+    marks: Mapping[int, Mapping[str, float]],
 ) -> CheckResult:
-    twins = _twins_of(attacks, context)
+    name, twins = attacks[0].name, _twins_of(attacks, context)
     try:
         label = "Share of the memorisation that is there after the attack"
-        estimate = gap_estimate(context, gap, scores, label, twins)
+        estimate = gap_estimate(context, gap, marks[mark], label, twins)
         verdict, reasons = gap_verdict(estimate, over_forgetting=False)
     except NoGapError:
-        return _broken(context, name, 0, "the original shows no memorisation gap", attack)
+        return _broken(context, name, mark, "the original shows no memorisation gap")
     return CheckResult(
         check="relearning",
         title=TITLES[name],
         verdict=verdict,
         reading=_reading(estimate, name, verdict),
         reasons=reasons,
-        attack=attack,
+        attack=f"relearn-{name}-{mark}",
         estimates=(estimate,),
         records=len(context.records.forget),
         controls=sum(map(len, twins)),
-        charts=(chart,),
+        charts=(_chart(gap, attacks, marks),),
     )
 
 
@@ -235,26 +227,24 @@ def _reading(estimate: Estimate, name: str, verdict: Verdict) -> str:
             f"After a little training on {source}, the person's facts are no easier to get than "
             "those of people the model never saw, treated alike."
         )
-    return f"After a little training on {source}, about {back} is there; that is not certain enough."
+    return (
+        f"After a little training on {source}, about {back} is there; that is not certain enough."
+    )
 
 
-def _broken(
-    context: Context, name: str, mark: int, why: str, attack: str | None = None
-) -> CheckResult:
+def _broken(context: Context, name: str, mark: int, why: str) -> CheckResult:
     return CheckResult(
         check="relearning",
         title=TITLES[name],
         verdict=Verdict.INCONCLUSIVE,
         reading="The attack could not be carried out, so nothing is known about it.",
         reasons=(why,),
-        attack=attack or f"relearn-{name}-{mark}",
+        attack=f"relearn-{name}-{mark}",
         records=len(context.records.forget),
     )
 
 
-def _chart(
-    name: str, gap: Gap, attacks: Sequence[Attack], marks: Mapping[int, Mapping[str, float]]
-) -> Chart:
+def _chart(gap: Gap, attacks: Sequence[Attack], marks: Mapping[int, Mapping[str, float]]) -> Chart:
     """Return mean scores above expectation by step: the person's and the twins', and before."""
     forget = {record.id for attack in attacks for record in attack.forget}
     twins = {record.id for attack in attacks for unit in attack.twins for record in unit}
@@ -265,7 +255,7 @@ def _chart(
     stages = [gap.after, *(marks[mark] for mark in sorted(marks))]
     return Chart(
         kind="curve",
-        title=TITLES[name],
+        title=TITLES[attacks[0].name],
         x_label="steps of further training",
         y_label="knowledge above a stranger's (nats per token)",
         x=(0.0, *(float(mark) for mark in sorted(marks))),

@@ -104,9 +104,7 @@ class CausalLM:
         """Return the ``count`` tokens that each vector [n, hidden] promotes most, as strings."""
         unembedding = self.model.get_output_embeddings().weight
         best = (vectors.to(unembedding) @ unembedding.T).topk(min(count, len(unembedding))).indices
-        return [
-            frozenset(self.tokenizer.convert_ids_to_tokens(row)) for row in best.tolist()
-        ]
+        return [frozenset(self.tokenizer.convert_ids_to_tokens(row)) for row in best.tolist()]
 
     def copied(self, key: str) -> CausalLM:
         """Return an independent copy under another key, for an attack to change."""
@@ -128,9 +126,12 @@ def load(
         if shard is not None:
             model = _composed(model, path / "adapters" / shard)
     except (OSError, ValueError, KeyError) as error:
-        message = f"the model folder cannot be read as a causal language model ({type(error).__name__})"
+        message = (
+            f"the model folder cannot be read as a causal language model ({type(error).__name__})"
+        )
         raise JobError(ErrorCode.MODEL_MISSING, message) from error
-    return CausalLM(key, model.to(place).eval(), tokenizer, place)
+    model.to(place)  # type: ignore[arg-type]  # the stub of transformers hides torch's signature
+    return CausalLM(key, model.eval(), tokenizer, place)
 
 
 def _composed(model: Any, adapter: Path) -> Any:
