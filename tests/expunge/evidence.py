@@ -21,7 +21,7 @@ TWINS = (0.02, 0.05, 0.1, 0.18, 0.22, 0.18, 0.12, 0.07, 0.04, 0.02, 0.0, 0.0)
 AFTER = (0.01, 0.05, 0.11, 0.17, 0.23, 0.17, 0.13, 0.07, 0.04, 0.01, 0.01, 0.0)
 
 
-def membership(passed: bool) -> CheckResult:
+def membership(*, passed: bool) -> CheckResult:
     """Return a membership-inference check with its chart."""
     return CheckResult(
         check="membership",
@@ -58,7 +58,7 @@ def membership(passed: bool) -> CheckResult:
     )
 
 
-def relearning(passed: bool) -> CheckResult:
+def relearning(*, passed: bool) -> CheckResult:
     """Return a check after an attack that trains the model again on a part of the data."""
     return CheckResult(
         check="membership",
@@ -161,7 +161,7 @@ def report(*, passed: bool, tier: Tier = Tier.ERASURE) -> dict[str, Any]:
                 "Without any training, persons and controls score alike.",
             ),
         ),
-        checks=(membership(passed), relearning(passed), utility(), concepts()),
+        checks=(membership(passed=passed), relearning(passed=passed), utility(), concepts()),
         reasons=() if passed else ("A mandatory check failed.",),
         limits=(
             "It does not prove the absence of any influence.",

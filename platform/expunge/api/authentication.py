@@ -36,5 +36,7 @@ class TokenAuthentication(BaseAuthentication):
 
 def actor_of(request: Request) -> Actor:
     """Return the caller with the rights of the token, for the token's organisation only."""
-    grant: TokenGrant = request.auth
+    grant = request.auth
+    if not isinstance(grant, TokenGrant):
+        raise TypeError("the API is only for callers with a token")
     return grant.actor

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 FAILURES = ("400", "401", "403", "404", "405", "409", "415", "422", "429")
+Direction = Literal["request", "response"]
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -29,18 +30,19 @@ class Problem(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
     field = serializers.CharField(required=False)
-    errors = FieldProblem(many=True, required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]
 
 
 class ProblemSchema(AutoSchema):
     """Adds the problem responses to every operation."""
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Direction = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         for status in FAILURES:
-            bodies.setdefault(
-                status, self._get_response_for_code(Problem, status, [MEDIA_TYPE], direction)
+            described = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                Problem, status, [MEDIA_TYPE], direction
             )
+            bodies.setdefault(status, described)
         return bodies
 
 

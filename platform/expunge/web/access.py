@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
@@ -22,15 +21,8 @@ def page(*methods: str) -> Callable[[View[P]], View[P]]:
     """Make a function a page for signed-in people that no cache keeps (``no-store``)."""
 
     def decorate(view: View[P]) -> View[P]:
-        guarded = require_http_methods(methods or ("GET", "HEAD"))(
-            never_cache(login_required(view))
-        )
-
-        @wraps(view)
-        def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            return guarded(request, *args, **kwargs)
-
-        return answer
+        guard = require_http_methods(methods or ("GET", "HEAD"))
+        return guard(never_cache(login_required(view)))
 
     return decorate
 

@@ -6,6 +6,7 @@ from datetime import datetime, time
 from typing import Any
 
 from django import forms
+from django.forms.boundfield import BoundWidget
 from django.utils import timezone
 
 from expunge.common import clock
@@ -53,10 +54,11 @@ class FilingForm(Styled):
     def __init__(self, regime: Regime, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.regime = regime
-        self.fields["ground"].choices = [(item.code, item.label) for item in regime.grounds]
+        choices = [(item.code, item.label) for item in regime.grounds]
+        self.fields["ground"].choices = choices  # type: ignore[attr-defined]
 
     @property
-    def grounds(self) -> list[tuple[forms.BoundWidget, Ground]]:
+    def grounds(self) -> list[tuple[BoundWidget, Ground]]:
         """Return every ground with its radio button."""
         return list(zip(self["ground"], self.regime.grounds, strict=True))
 

@@ -12,6 +12,11 @@ from expunge.common.errors import DomainError
 from expunge.web import throttle
 
 LONGEST_TEXT = 4000
+SIGN_IN_ERRORS = {
+    "invalid_login": "This mail address and password do not belong together.",
+    "inactive": "This account is closed.",
+    "throttled": "Too many failed attempts. Wait a quarter of an hour, then try again.",
+}
 
 
 class Styled(forms.Form):
@@ -37,19 +42,16 @@ def _css_class(widget: forms.Widget) -> str:
 class SignInForm(Styled, AuthenticationForm):
     """Mail address and password; refuses for a while after repeated failures."""
 
-    error_messages = {
-        "invalid_login": "This mail address and password do not belong together.",
-        "inactive": "This account is closed.",
-        "throttled": "Too many failed attempts. Wait a quarter of an hour, then try again.",
-    }
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.error_messages = {**SIGN_IN_ERRORS}
         self.fields["username"].label = "Mail address"
 
     def clean(self) -> dict[str, Any]:
         """Check the password unless there were too many failures lately."""
         email = self.cleaned_data.get("username", "")
+        if self.request is None:
+            raise TypeError("failures are counted by address: pass the request")
         if not throttle.may_try(self.request, email):
             raise ValidationError(self.error_messages["throttled"], code="throttled")
         try:

@@ -38,10 +38,12 @@ def page_by_time(
         rows = rows.filter(Q(**{f"{field}__lt": before}) | Q(**{field: before, "pk__lt": last}))
     found = list(rows.order_by(f"-{field}", "-pk")[: size + 1])
     shown = found[:size]
-    kept = {name: value for name, value in request.GET.items() if name not in {"before", "id"}}
+    kept: dict[str, str] = {
+        name: value for name, value in request.GET.dict().items() if name not in {"before", "id"}
+    }
     older = ""
     if len(found) > size:
         older = urlencode(
-            kept | {"before": getattr(shown[-1], field).isoformat(), "id": shown[-1].pk}
+            kept | {"before": getattr(shown[-1], field).isoformat(), "id": str(shown[-1].pk)}
         )
     return Page(shown, older, (urlencode(kept) or "newest") if before else "")

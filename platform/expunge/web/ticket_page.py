@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from expunge.accounts.permissions import Actor, Permission
+from expunge.certificates.selectors import certificates_of
 from expunge.jobs.selectors import jobs_of
 from expunge.registry.selectors import versions_touched
 from expunge.tickets import selectors
 from expunge.tickets.models import Ticket
 from expunge.tickets.regimes import regime_named
 from expunge.tickets.states import TERMINAL, TicketState
-from expunge.web.papers import certificates_of
 from expunge.web.reading import JobReading, read_job, stamp
 from expunge.web.tasks import TaskForm
 from expunge.web.tree import branches_of

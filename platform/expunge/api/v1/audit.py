@@ -24,8 +24,8 @@ class LeafOut(serializers.Serializer[Any]):
     action = serializers.CharField()
     occurred_at = serializers.DateTimeField()
     actor = serializers.CharField()
-    ticket = serializers.CharField(allow_blank=True)
-    data = serializers.SerializerMethodField()
+    ticket = serializers.UUIDField(source="ticket_id", allow_null=True)
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]
     leaf_hash = serializers.SerializerMethodField()
 
     def get_data(self, leaf: Leaf) -> str:

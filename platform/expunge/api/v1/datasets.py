@@ -53,7 +53,7 @@ class DatasetIn(serializers.Serializer[Any]):
 class NodeFilter(serializers.Serializer[Any]):
     """Which children: of ``parent`` (the roots without it), after a ``place``."""
 
-    parent = serializers.UUIDField(required=False, default=None)
+    parent = serializers.UUIDField(required=False, default=None)  # type: ignore[assignment]
     after = serializers.RegexField(r"^[0-9a-z.]{1,200}$", required=False, default=None)
 
 
@@ -67,7 +67,7 @@ class NodesOut(serializers.Serializer[Any]):
 class LabelIn(serializers.Serializer[Any]):
     """A label, exactly as it stands in the data; case and spacing do not matter."""
 
-    label = serializers.CharField(max_length=200)
+    label = serializers.CharField(max_length=200)  # type: ignore[assignment]
 
 
 class ScopeIn(serializers.Serializer[Any]):

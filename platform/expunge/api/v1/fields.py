@@ -19,9 +19,9 @@ class NodeOut(serializers.Serializer[Any]):
 
     id = serializers.UUIDField(source="pk")
     dataset = serializers.UUIDField(source="dataset_id")
-    parent = serializers.UUIDField(source="parent_id", allow_null=True)
+    parent = serializers.UUIDField(source="parent_id", allow_null=True)  # type: ignore[assignment]
     level = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     place = serializers.CharField(source="path")
 
 

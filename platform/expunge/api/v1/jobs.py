@@ -17,6 +17,9 @@ from expunge.jobs.services import job_cancel
 from expunge.jobs.states import AttemptState, JobState
 from expunge.tickets.selectors import ticket_get
 
+JOB_STATES = [str(state) for state in JobState]
+ATTEMPT_STATES = [str(state) for state in AttemptState]
+
 
 class AttemptLine(serializers.Serializer[Any]):
     """An attempt and how far it is; ``total`` 0: its end is not known."""
@@ -25,7 +28,7 @@ class AttemptLine(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     method = serializers.CharField()
     reason = serializers.CharField()
-    state = serializers.ChoiceField([str(state) for state in AttemptState])
+    state = serializers.ChoiceField(ATTEMPT_STATES)
     phase = serializers.CharField()
     message = serializers.CharField()
     done = serializers.IntegerField()
@@ -54,7 +57,7 @@ class JobOut(serializers.Serializer[Any]):
     ticket = serializers.UUIDField(source="ticket_id")
     original = serializers.UUIDField(source="original_id")
     result = serializers.UUIDField(source="result_id", allow_null=True)
-    state = serializers.ChoiceField([str(state) for state in JobState])
+    state = serializers.ChoiceField(JOB_STATES)
     created_at = serializers.DateTimeField()
     attempts = AttemptLine(many=True, source="attempts.all")
 

@@ -38,7 +38,7 @@ class ModelVersionOut(serializers.Serializer[Any]):
     uri = serializers.CharField()
     digest = serializers.CharField()
     layout = serializers.CharField()
-    parent = serializers.UUIDField(source="parent_id", allow_null=True)
+    parent = serializers.UUIDField(source="parent_id", allow_null=True)  # type: ignore[assignment]
     method = serializers.CharField()
     effect = serializers.CharField()
     recipe = serializers.JSONField()
@@ -84,7 +84,7 @@ class ModelVersionIn(serializers.Serializer[Any]):
     layout = serializers.ChoiceField(["whole", "sharded"], default="whole")
     recipe = serializers.DictField(default=dict)
     trained_on = UseIn(many=True, allow_empty=True)
-    parent = serializers.UUIDField(required=False, allow_null=True, default=None)
+    parent = serializers.UUIDField(required=False, allow_null=True, default=None)  # type: ignore[assignment]
 
 
 class Models(ListResource[Model]):

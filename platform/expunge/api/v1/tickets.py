@@ -65,7 +65,7 @@ class HistoryOut(serializers.Serializer[Any]):
     """One thing that happened. ``text`` is empty when destroyed or not for this reader."""
 
     at = serializers.DateTimeField()
-    source = serializers.CharField(allow_blank=True)
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     target = serializers.CharField()
     who = serializers.CharField()
     reason = serializers.CharField(allow_blank=True)
@@ -181,10 +181,9 @@ def task_view(task: Task) -> type[TaskView]:
     """Return the view of a task, with the body that its service asks for."""
     spec = TASKS[task]
     name = "".join(word.capitalize() for word in task.split("_"))
-    text = serializers.CharField(
-        max_length=LONGEST_TEXT,
-        **({} if spec.text_needed else {"required": False, "default": "", "allow_blank": True}),
-    )
+    needed = serializers.CharField(max_length=LONGEST_TEXT)
+    free = serializers.CharField(max_length=LONGEST_TEXT, default="", allow_blank=True)
+    text = needed if spec.text_needed else free
     fields: dict[str, Any] = {"text": text, "__doc__": f"{task.label}."}
     if spec.codes is not None:
         fields["reason"] = serializers.ChoiceField(codes_of(task))

@@ -4,7 +4,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from expunge.api.errors import not_found
-from expunge.api.v1 import audit, datasets, jobs, models, tickets
+from expunge.api.v1 import audit, certificates, datasets, jobs, models, tickets
 from expunge.tickets.rules import Task
 
 app_name = "v1"
@@ -35,6 +35,22 @@ urlpatterns = [
     path("jobs/<uuid:job_id>", jobs.OneJob.as_view(), name="job"),
     path("jobs/<uuid:job_id>/cancel", jobs.CancelJob.as_view(), name="job-cancel"),
     path("attempts/<uuid:attempt_id>", jobs.OneAttempt.as_view(), name="attempt"),
+    path("certificates", certificates.Certificates.as_view(), name="certificates"),
+    path(
+        "certificates/<uuid:certificate_id>",
+        certificates.OneCertificate.as_view(),
+        name="certificate",
+    ),
+    path(
+        "certificates/<uuid:certificate_id>/pdf",
+        certificates.CertificatePdf.as_view(),
+        name="certificate-pdf",
+    ),
+    path(
+        "certificates/<uuid:certificate_id>/sidecar",
+        certificates.CertificateSidecar.as_view(),
+        name="certificate-sidecar",
+    ),
     path("audit/leaves", audit.Leaves.as_view(), name="leaves"),
     path("audit/leaves/<int:seq>/proof", audit.LeafProof.as_view(), name="leaf-proof"),
     path("audit/checkpoint", audit.LatestCheckpoint.as_view(), name="checkpoint"),

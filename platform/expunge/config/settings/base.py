@@ -147,6 +147,12 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "TicketState": "expunge.api.v1.tickets.STATES",
+        "JobState": "expunge.api.v1.jobs.JOB_STATES",
+        "AttemptState": "expunge.api.v1.jobs.ATTEMPT_STATES",
+        "Arm": "expunge.registry.models.Arm",
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")

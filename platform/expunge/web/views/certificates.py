@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from expunge.certificates.selectors import (
+    certificate_get,
+    certificate_pdf,
+    certificate_sidecar,
+    certificates_visible,
+)
 from expunge.web.access import actor_of, page
 from expunge.web.paging import page_by_time
-from expunge.web.papers import certificates_visible
 
 
 @page()
@@ -18,5 +25,22 @@ def certificates(request: HttpRequest) -> HttpResponse:
     return render(request, "papers/list.html", context)
 
 
-def pdf(request, certificate_id): ...
-def sidecar(request, certificate_id): ...
+@page()
+def pdf(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
+    """Hand out the signed PDF."""
+    certificate = certificate_get(actor_of(request), certificate_id)
+    return _file(certificate_pdf(certificate), f"{certificate.number}.pdf", "application/pdf")
+
+
+@page()
+def sidecar(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
+    """Hand out the proof that travels beside the PDF."""
+    certificate = certificate_get(actor_of(request), certificate_id)
+    return _file(certificate_sidecar(certificate), f"{certificate.number}.json", "application/json")
+
+
+def _file(data: bytes, name: str, content_type: str) -> HttpResponse:
+    disposition = f'attachment; filename="{name}"'
+    return HttpResponse(
+        data, content_type=content_type, headers={"Content-Disposition": disposition}
+    )

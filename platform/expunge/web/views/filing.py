@@ -79,7 +79,7 @@ def request_form(request: HttpRequest) -> HttpResponse:
     known = regimes()
     name = request.GET.get("regime", "")
     regime = known.get(name, known["gdpr"])
-    form = FilingForm(regime, request.POST or None)
+    form = FilingForm(regime, request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             ticket = ticket_file(

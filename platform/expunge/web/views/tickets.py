@@ -42,7 +42,7 @@ def find(request: HttpRequest) -> HttpResponse:
     if not search:
         return redirect("web:tickets")
     found = selectors.tickets_visible(actor_of(request), search=search)[:MOST_FOUND]
-    context = {"page": Page(found), "search": search, "states": WORDS[TicketState].items()}
+    context = {"page": Page(tuple(found)), "search": search, "states": WORDS[TicketState].items()}
     return render(request, "tickets/list.html", context)
 
 

@@ -1,0 +1,80 @@
+"""Certificates: list, get, the signed PDF and the proof beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from expunge.api.resource import ListResource, Resource
+from expunge.certificates import selectors
+from expunge.certificates.models import Certificate
+
+PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
+SIDECAR = {(200, "application/json"): OpenApiTypes.OBJECT}
+
+
+class CertificateOut(serializers.Serializer[Any]):
+    """An issued document. ``is_certificate`` is false for notices and statements of failure."""
+
+    id = serializers.UUIDField(source="pk")
+    number = serializers.CharField()
+    version = serializers.IntegerField()
+    title = serializers.CharField()
+    kind = serializers.CharField()
+    is_certificate = serializers.BooleanField()
+    ticket = serializers.UUIDField(source="ticket_id")
+    statement_digest = serializers.CharField()
+    statement_seq = serializers.IntegerField()
+    pdf_sha256 = serializers.CharField()
+    pdf_length = serializers.IntegerField()
+    issued_seq = serializers.IntegerField()
+    issued_at = serializers.DateTimeField()
+
+
+class Certificates(ListResource[Certificate]):
+    """The certificates of the token's organisation."""
+
+    serializer_class = CertificateOut
+
+    @extend_schema(operation_id="certificates_list")
+    def get(self, request: Request) -> Response:
+        """List issued certificates, newest first."""
+        return self.listing(selectors.certificates_visible(self.actor))
+
+
+class OneCertificate(Resource):
+    """One certificate."""
+
+    @extend_schema(operation_id="certificates_get", responses=CertificateOut)
+    def get(self, request: Request, certificate_id: UUID) -> Response:
+        """Return a certificate's numbers and digests."""
+        return Response(CertificateOut(selectors.certificate_get(self.actor, certificate_id)).data)
+
+
+class CertificatePdf(Resource):
+    """The document."""
+
+    @extend_schema(operation_id="certificates_pdf", responses=PDF)
+    def get(self, request: Request, certificate_id: UUID) -> HttpResponse:
+        """Return the signed PDF, byte for byte as it was logged."""
+        certificate = selectors.certificate_get(self.actor, certificate_id)
+        return HttpResponse(selectors.certificate_pdf(certificate), content_type="application/pdf")
+
+
+class CertificateSidecar(Resource):
+    """The proof beside the document."""
+
+    @extend_schema(operation_id="certificates_sidecar", responses=SIDECAR)
+    def get(self, request: Request, certificate_id: UUID) -> HttpResponse:
+        """Return the proof that the log recorded this PDF."""
+        certificate = selectors.certificate_get(self.actor, certificate_id)
+        return HttpResponse(
+            selectors.certificate_sidecar(certificate), content_type="application/json"
+        )

@@ -1,0 +1,58 @@
+"""A script with a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from expunge.accounts.permissions import Actor, Permission
+from expunge.accounts.services import token_create
+from tests.expunge.factories import People
+from tests.expunge.tour import Tour, tour
+
+
+class Script:
+    """Calls the API as somebody, with a token that has all of their rights or only some."""
+
+    def __init__(self, secret: str) -> None:
+        self._client = Client(headers={"Authorization": f"Bearer {secret}"})
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._client.get(f"/api/v1/{path}", query)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._client.post(f"/api/v1/{path}", body or {}, content_type="application/json")
+
+
+AsScript = Callable[..., Script]
+
+
+@pytest.fixture
+def script(cast: People) -> AsScript:
+    """Return the API as seen by somebody."""
+
+    def make(actor: Actor, *scopes: str) -> Script:
+        here = cast.elsewhere if actor is cast.mallory else cast.controller
+        wanted = scopes or [item for item in Permission if actor.may(item, here.pk)]
+        _, secret = token_create(actor=actor, controller_id=here.pk, name="a script", scopes=wanted)
+        return Script(secret)
+
+    return make
+
+
+@pytest.fixture
+def grand_tour(cast: People, tmp_path: Path) -> Tour:
+    """Fill the organisation with tickets in every state."""
+    return tour(cast, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_calls_counted() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
