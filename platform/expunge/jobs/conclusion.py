@@ -58,8 +58,7 @@ def attempt_conclude(lease: Lease, unlearned: Path, result: Result, report: Repo
         return
     if result.model is None:
         raise AttemptFailed("crashed", "The method reported success but made no model.")
-    name = f"erasures/{lease.attempt_id}/{lease.token}"
-    uri = artifact_store(unlearned / result.model.path, name)
+    uri = _store(lease, unlearned / result.model.path)
     try:
         with transaction.atomic():
             attempt = attempt_at_work(lease)
@@ -118,6 +117,14 @@ def _settle(ticket: Ticket) -> None:
     """Settle the ticket; other tickets may have waited for the model."""
     ticket_settle(ticket=ticket)
     queue.enqueue_on_commit(queue.RECLAIM)
+
+
+def _store(lease: Lease, folder: Path) -> str:
+    """Store the model under the lease's token, in place of what earlier holders left behind."""
+    uri = artifact_store(folder, f"erasures/{lease.attempt_id}/{lease.token}")
+    for token in range(1, lease.token):
+        artifact_remove(f"{uri.rpartition('/')[0]}/{token}")
+    return uri
 
 
 def _register(attempt: Attempt, uri: str, result: Result) -> ModelVersion:

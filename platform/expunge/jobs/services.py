@@ -41,7 +41,9 @@ def jobs_plan(*, ticket_id: UUID) -> None:
 
     An approved ticket whose scope no model holds is closed with that outcome.
     """
-    ticket = Ticket.objects.select_for_update().get(pk=ticket_id)
+    ticket = Ticket.objects.select_for_update().filter(pk=ticket_id).first()
+    if ticket is None:
+        return
     if ticket.state == TicketState.APPROVED:
         touched = {head_of(version) for version in versions_touched(scope_of(ticket))}
         if not touched:

@@ -51,7 +51,14 @@ def approve(cast: People) -> Approve:
 
 
 @pytest.fixture
-def approved(original: ModelVersion, file_ticket: FileTicket, approve: Approve) -> Ticket:
+def approved(
+    redis_var: Path,
+    library: Library,
+    original: ModelVersion,
+    file_ticket: FileTicket,
+    approve: Approve,
+) -> Ticket:
+    """Return an approved ticket; the message about it waits in this test's own Redis."""
     return approve(file_ticket())
 
 
@@ -85,7 +92,9 @@ def worker(library: Library, redis_var: Path, tmp_path: Path, settings: Any) -> 
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(HERE), str(ROOT), str(ROOT / "platform")]),
         "DJANGO_SETTINGS_MODULE": "worker_settings",
-        "DATABASE_URL": urlsplit(django_settings.DATABASE_URL)._replace(path=f"/{database}").geturl(),
+        "DATABASE_URL": urlsplit(django_settings.DATABASE_URL)
+        ._replace(path=f"/{database}")
+        .geturl(),
         "REDIS_URL": embedded.redis_url(redis_var),
         "EXPUNGE_LEASE_SECONDS": "2",
         "EXPUNGE_RECLAIM_SECONDS": "1",

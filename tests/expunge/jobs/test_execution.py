@@ -183,7 +183,7 @@ def test_a_subject_in_no_model_closes_the_ticket_with_that_outcome(
     assert (ticket.state, ticket.outcome) == (TicketState.CLOSED, "nothing_held")
 
 
-def test_two_tickets_for_one_model_take_turns_and_build_on_each_other(
+def test_two_tickets_for_one_model_take_turns_and_build_on_each_other(  # noqa: PLR0913, PLR0917 - fixtures
     approved: Ticket,
     library: Library,
     original: ModelVersion,
@@ -272,11 +272,15 @@ def test_the_libraries_get_no_secret_and_no_network(
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     monkeypatch.setenv("EXPUNGE_SECRET_KEY", "secret")
     main = library.folder / "unlearning" / "__main__.py"
-    report = f"import json, os; json.dump(dict(os.environ), open({str(library.folder / 'env')!r}, 'w'))"
+    report = (
+        f"import json, os; json.dump(dict(os.environ), open({str(library.folder / 'env')!r}, 'w'))"
+    )
     main.write_text(f"{report}\n", encoding="utf-8")
     work(approved)
     seen = json.loads((library.folder / "env").read_text(encoding="utf-8"))
-    assert not {name for name in seen if name.startswith(("EXPUNGE", "DATABASE", "REDIS", "DJANGO"))}
+    assert not {
+        name for name in seen if name.startswith(("EXPUNGE", "DATABASE", "REDIS", "DJANGO"))
+    }
     assert seen["HF_HUB_OFFLINE"] == "1"
     assert "secret" not in json.dumps(seen)
     assert set(seen) - set(os.environ) >= {"HF_HOME", "TMPDIR"} - set(os.environ)

@@ -69,8 +69,9 @@ class Library:
     def reached(self, what: str, times: int = 1) -> dict[str, Any]:
         """Wait until a run has noted this so many times; return the last of them."""
         found: list[dict[str, Any]] = eventually(
-            lambda: len(hits := [run for run in self.runs() if run["what"] == what]) >= times
-            and hits,
+            lambda: (
+                len(hits := [run for run in self.runs() if run["what"] == what]) >= times and hits
+            ),
             f"the library to say '{what}' {times} times",
         )
         return found[-1]
@@ -106,6 +107,17 @@ class Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the worker and its pool."""
+        if self._process is not None:
+            os.killpg(self._process.pid, number)
+
+    def elsewhere(self, attempts: Path) -> dict[str, str]:
+        """Return the environment of a worker that has its attempts' folder to itself."""
+        given = json.loads(self.environment["EXPUNGE_TEST_SETTINGS"])
+        given["EXPUNGE_ATTEMPTS_DIR"] = str(attempts)
+        return {**self.environment, "EXPUNGE_TEST_SETTINGS": json.dumps(given)}
 
     def text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")

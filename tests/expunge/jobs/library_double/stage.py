@@ -15,7 +15,7 @@ HOME = Path(__file__).resolve().parent
 WAIT_SECONDS = 60.0
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - an event, not an error
     """SIGTERM arrived."""
 
 

@@ -1,0 +1,66 @@
+"""The Celery tasks. A message carries at most one id and means "have a look".
+
+Every task may arrive late, twice or never: what is to be done is read from Postgres, and the
+sweep sends again what got lost. So messages are acknowledged when they arrive, not when the work
+is done: nothing hangs on the broker's visibility timeout, and a broker that goes away during a
+long attempt finds no message to restore.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from celery.signals import worker_ready
+
+from expunge.audit.services import checkpoint_sign
+from expunge.jobs import queue
+from expunge.jobs.certification import ticket_certify as certify
+from expunge.jobs.execution import attempt_execute
+from expunge.jobs.services import jobs_plan
+from expunge.jobs.sweep import sweep
+
+
+@shared_task(name=queue.TICKET_START, acks_late=False)
+def ticket_start(ticket_id: str) -> None:
+    """Plan the jobs of a ticket and start them."""
+    item = UUID(ticket_id)
+    queue.arrived(queue.TICKET_START, item)
+    jobs_plan(ticket_id=item)
+
+
+@shared_task(name=queue.ATTEMPT_RUN, acks_late=False)
+def attempt_run(attempt_id: str) -> None:
+    """Run an attempt, unless it runs elsewhere, is over, or every place is taken."""
+    item = UUID(attempt_id)
+    queue.arrived(queue.ATTEMPT_RUN, item)
+    if attempt_execute(item):
+        queue.enqueue(queue.RECLAIM)
+
+
+@shared_task(name=queue.TICKET_CERTIFY, acks_late=False)
+def ticket_certify(ticket_id: str) -> None:
+    """Issue the certificate of a verified ticket and close it."""
+    item = UUID(ticket_id)
+    queue.arrived(queue.TICKET_CERTIFY, item)
+    certify(ticket_id=item)
+
+
+@shared_task(name=queue.RECLAIM, acks_late=False)
+def reclaim() -> None:
+    """Find everything that is due."""
+    queue.arrived(queue.RECLAIM)
+    sweep()
+
+
+@shared_task(name=f"{queue.MODULE}.audit_checkpoint", acks_late=False)
+def audit_checkpoint() -> None:
+    """Sign the present head of the audit log."""
+    checkpoint_sign()
+
+
+@worker_ready.connect
+def look_around(**_: Any) -> None:
+    """Have the first worker that is ready look for work that another one left."""
+    queue.enqueue(queue.RECLAIM)
