@@ -60,7 +60,7 @@ class Settings:
 
     alpha: float = Field(default=0.9, gt=0, le=1)
     noise: float = Field(default=0.5, gt=0)
-    effort: float = Field(default=0.7, gt=0)
+    effort: float = Field(default=0.6, gt=0)
     truth: float = Field(default=0.7, ge=0, le=1)
     rate: float = Field(default=1.5, gt=0)
     warmup: int = Field(default=50, ge=0)
