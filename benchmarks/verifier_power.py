@@ -5,7 +5,7 @@ unlearned by NPO at its defaults, or were honestly retrained, and verifies each.
 a PASS of anything but the retrain; a *false fail* is a FAIL of the retrain; *inconclusive* is
 counted for the retrain. Intervals are Clopper-Pearson, 95 %.
 
-    python benchmarks/verifier_power.py --persons 4 --seeds 3 --folder var/verifier-power
+    python -m benchmarks.verifier_power --persons 4 --seeds 3 --folder var/verifier-power
 
 Models are kept in the folder, so an interrupted run goes on where it stopped.
 """
