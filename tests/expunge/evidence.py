@@ -132,8 +132,14 @@ def concepts() -> CheckResult:
     )
 
 
-def report(*, passed: bool, tier: Tier = Tier.ERASURE) -> dict[str, Any]:
-    """Return a whole report as stored JSON."""
+def report(
+    *,
+    passed: bool,
+    original: str = "sha256:" + "0a" * 32,
+    candidate: str = "sha256:" + "0b" * 32,
+    tier: Tier = Tier.ERASURE,
+) -> dict[str, Any]:
+    """Return a whole report as stored JSON, about models with these digests."""
     made = Report(
         verdict=Verdict.PASS if passed else Verdict.FAIL,
         profile="erasure",
@@ -168,8 +174,8 @@ def report(*, passed: bool, tier: Tier = Tier.ERASURE) -> dict[str, Any]:
             "Attacks that were not tried may find more.",
         ),
         preregistration="sha256:" + "ab" * 32,
-        original="sha256:" + "0a" * 32,
-        candidate="sha256:" + "0b" * 32,
+        original=original,
+        candidate=candidate,
         records=24,
         twins=264,
         twin_subjects=11,

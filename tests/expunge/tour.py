@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 from corpora.dataset import write_dataset
 from expunge.accounts.permissions import Actor
 from expunge.common.clock import now
+from expunge.jobs.certification import ticket_certify
 from expunge.jobs.models import Attempt, ErasureJob
 from expunge.jobs.states import AttemptState, JobState
 from expunge.registry.models import Arm, Dataset, ModelVersion, ScopeNode
@@ -50,8 +54,12 @@ class Tour:
     tickets: dict[str, Ticket]
 
 
-def tour(people: People, folder: Path) -> Tour:
-    """Fill an organisation's workplace."""
+def tour(people: People, folder: Path, *, certified: bool = False) -> Tour:
+    """Fill an organisation's workplace.
+
+    With ``certified`` one ticket has its real certificate, which needs a test outside a
+    transaction; without it that ticket is closed by hand.
+    """
     write_dataset(folder / "dataset", clinic(trained=NAMES, twins=("Anna Zwilling", "Ole Twin")))
     version = dataset_version_register(
         actor=people.carol,
@@ -88,6 +96,13 @@ def tour(people: People, folder: Path) -> Tour:
         erased=[nodes["Lena Vogt"]],
     )
     _work(tickets, original, result)
+    if certified:
+        # In a thread of its own: the timestamp runs an event loop, as a browser test does.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(_certify, tickets["closed"]).result()
+    else:
+        for state in (TicketState.CERTIFIED, TicketState.CLOSED):
+            ticket_move(ticket=tickets["closed"], target=state, actor=SYSTEM)
     return Tour(people, version.dataset, original, nodes[NAMES[0]], tickets)
 
 
@@ -150,17 +165,19 @@ def _tickets(people: People, nodes: list[ScopeNode]) -> dict[str, Ticket]:
 
 def _work(tickets: dict[str, Ticket], original: ModelVersion, result: ModelVersion) -> None:
     ended = job(tickets["closed"], original, JobState.PASSED, result)
-    attempt(ended, 1, "npo", AttemptState.REFUTED, report=report(passed=False))
+    refuted = report(passed=False, original=original.digest)
+    passed = report(passed=True, original=original.digest, candidate=result.digest)
+    attempt(ended, 1, "npo", AttemptState.REFUTED, report=refuted)
     attempt(
         ended,
         2,
         "undo",
         AttemptState.PASSED,
-        report=report(passed=True),
+        report=passed,
         reason="npo was refuted by membership after relearning; escalating to undo",
     )
     failed = job(tickets["failed"], original, JobState.EXHAUSTED)
-    attempt(failed, 1, "npo", AttemptState.REFUTED, report=report(passed=False))
+    attempt(failed, 1, "npo", AttemptState.REFUTED, report=refuted)
     attempt(
         failed,
         2,
@@ -184,12 +201,19 @@ def _work(tickets: dict[str, Ticket], original: ModelVersion, result: ModelVersi
         total=400,
     )
     for name, states in {
-        "closed": (TicketState.VERIFIED, TicketState.CERTIFIED, TicketState.CLOSED),
+        "closed": (TicketState.VERIFIED,),
         "failed": (TicketState.VERIFICATION_FAILED,),
     }.items():
         tickets[name].refresh_from_db()
         for state in states:
             ticket_move(ticket=tickets[name], target=state, actor=SYSTEM)
+
+
+def _certify(ticket: Ticket) -> None:
+    try:
+        ticket_certify(ticket_id=ticket.pk)
+    finally:
+        connection.close()
 
 
 def job(

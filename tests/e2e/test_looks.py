@@ -1,0 +1,102 @@
+"""Every page as people see it: accessible in light and dark, nothing cut off, and a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.conftest import SignIn
+from tests.expunge.factories import People
+from tests.expunge.tour import Tour, tour
+from tests.expunge.web.addresses import pages_of
+
+pytestmark = pytest.mark.browser
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture
+def there(cast: People, tmp_path: Path) -> Tour:
+    return tour(cast, tmp_path, certified=True)
+
+
+def look(page: Page, name: str, pictures: Path) -> list[str]:
+    """Take a picture and return what is wrong with the page."""
+    page.screenshot(path=pictures / f"{name}.png", full_page=True)
+    found: Any = Axe().run(page, options=RULES)
+    wrong = [
+        f"{name}: {item['id']} at {item['nodes'][0]['target']}"
+        for item in found.response["violations"]
+    ]
+    size = page.viewport_size
+    if size and page.evaluate("document.documentElement.scrollWidth") > size["width"]:
+        wrong.append(f"{name}: wider than the window")
+    return wrong
+
+
+def opened(page: Page) -> None:
+    """Unfold everything that folds, but for the menu."""
+    page.evaluate("document.querySelectorAll('main details').forEach(item => { item.open = true })")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+def test_every_page_is_accessible_and_fits(
+    sign_in: SignIn, there: Tour, pictures: Path, width: int, scheme: str
+) -> None:
+    page = sign_in(there.people.alice, width=width, scheme=scheme)
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    kind = f"{width}-{scheme}"
+    wrong: list[str] = []
+    for name, address in pages_of(there).items():
+        page.goto(address)
+        opened(page)
+        wrong += look(page, f"{name}-{kind}", pictures)
+    assert not wrong
+    assert not complaints, "the browser refused something: see the content security policy"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_filing_is_accessible_at_every_step(
+    sign_in: SignIn, there: Tour, pictures: Path, scheme: str
+) -> None:
+    page = sign_in(there.people.carol, scheme=scheme)
+    page.goto("/tickets/new/")
+    page.get_by_label("Open North Clinic").click()
+    page.get_by_label("Add Erika Mustermann to the scope").click()
+    page.get_by_label("Remove Erika Mustermann").wait_for()
+    page.get_by_label("Exact name or label").fill("max beispiel")
+    page.get_by_role("button", name="Find").click()
+    page.locator("#found li").wait_for()
+    wrong = look(page, f"file-scope-{scheme}", pictures)
+    page.get_by_role("link", name="Continue").click()
+    page.get_by_label("Whom the request is about").fill("Erika Mustermann")
+    page.get_by_label("Received on").fill("2100-01-01")
+    page.get_by_label("Consent withdrawn").check()
+    page.get_by_role("button", name="File the ticket").click()
+    page.get_by_text("lies in the future").wait_for()
+    wrong += look(page, f"file-request-{scheme}", pictures)
+    assert not wrong
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_door_is_accessible(
+    browser: Browser, live_server: object, cast: People, pictures: Path, scheme: str
+) -> None:
+    context = browser.new_context(
+        base_url=str(live_server), color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto("/sign-in/")
+    page.get_by_label("Mail address").fill("nobody@riverland.example")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("do not belong together").wait_for()
+    wrong = look(page, f"sign-in-{scheme}", pictures)
+    page.goto("/no/such/page")
+    wrong += look(page, f"missing-{scheme}", pictures)
+    context.close()
+    assert not wrong
