@@ -27,7 +27,7 @@ from contract.report import (
     Report,
     read_report,
 )
-from contract.result import RESULT_FILE, ErrorCode, Result, read_result
+from contract.result import RESULT_FILE, ErrorCode, Failure, Result, read_result
 from expunge.audit.actions import AuditAction
 from expunge.jobs.conclusion import attempt_at_work, attempt_conclude, attempt_fail, attempt_stop
 from expunge.jobs.configuration import configuration
@@ -195,14 +195,20 @@ def _run(
     code = work.runner.run(library, command, folder)
     if code == 0:
         return
-    failure = None
-    with suppress(FileNotFoundError, ValueError):
-        read = read_result if library == "unlearning" else read_report
-        failure = read(folder).failure
+    failure = _failure_of(work, library, folder)
     if code == 1 and failure is not None:
         raise from_library(failure)
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     raise AttemptFailed(ErrorCode.CRASHED, f"The {library} process {how} and left no result.")
+
+
+def _failure_of(work: Work, library: str, folder: Path) -> Failure | None:
+    """Return a library's own failure: from its result, or the last line of what it printed."""
+    with suppress(FileNotFoundError, ValueError):
+        read = read_result if library == "unlearning" else read_report
+        return read(folder).failure
+    code, _, message = work.runner.last_words().partition(": ")
+    return Failure(ErrorCode(code), message) if message and code in set(ErrorCode) else None
 
 
 def _finished_result(folder: Path) -> Result | None:

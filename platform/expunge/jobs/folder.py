@@ -23,6 +23,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from pydantic import TypeAdapter
 
+from contract.canonical import read_json
 from contract.job import (
     ModelRef,
     Recipe,
@@ -41,7 +42,7 @@ from expunge.jobs.configuration import configuration
 from expunge.jobs.failures import AttemptFailed
 from expunge.jobs.locks import RunLock
 from expunge.jobs.models import Attempt
-from expunge.jobs.planner import ladder_for
+from expunge.jobs.planner import Rung, ladder_for
 from expunge.jobs.services import scope_of
 from expunge.jobs.splits import Scope, Source, Splits, split
 from expunge.jobs.states import ATTEMPT_OVER
@@ -95,11 +96,13 @@ def folder_build(attempt: Attempt) -> Path:
         seed=attempt.seed,
     )
     _write_unlearning(home / UNLEARN, unlearning, splits)
+    rung = _rung(attempt)
     verification = VerificationJob(
         original=model,
         data=VerificationData(subject_level=subject_level),
         forms=recipe.forms,
-        profile=_profile(attempt),
+        profile=rung.profile or attempt.job.ticket.profile,
+        effect=rung.effect.value,
         seed=attempt.seed,
     )
     _write_verification(home / VERIFY, verification, splits)
@@ -108,20 +111,18 @@ def folder_build(attempt: Attempt) -> Path:
 
 
 def candidate_add(home: Path, result: Result, preregistration: str) -> None:
-    """Tell the verification job, prepared before, which candidate to examine."""
-    if result.model is None or result.effect is None:
-        raise AttemptFailed(ErrorCode.CRASHED, "The method reported success but made no model.")
-    candidate = replace(result.model, path=f"../{UNLEARN}/{result.model.path}")
+    """Tell the verification job, prepared before, which candidate to examine.
+
+    Raises :class:`AttemptFailed` when the method claims another effect than was planned for.
+    """
     job = read_job(home / VERIFY, VerificationJob)
-    write_job(
-        home / VERIFY,
-        replace(
-            job,
-            candidate=candidate,
-            effect=result.effect.value,
-            preregistration=preregistration,
-        ),
-    )
+    if result.model is None or result.effect is None or result.effect.value != job.effect:
+        raise AttemptFailed(
+            ErrorCode.CRASHED, "The method made no model, or claims another effect than planned."
+        )
+    candidate = replace(result.model, path=f"../{UNLEARN}/{result.model.path}")
+    complete = replace(job, candidate=candidate, preregistration=preregistration)
+    write_job(home / VERIFY, complete)
 
 
 def folder_remove(attempt_id: UUID) -> None:
@@ -195,8 +196,23 @@ def _splits(attempt: Attempt, home: Path, recipe: Recipe) -> tuple[Splits, int]:
     )
     others = [source for pk, source in sources.items() if pk != dataset.pk]
     _check_ids(sources.values())
-    splits = split(scoped=sources[dataset.pk], others=others, scopes=scopes, forms=recipe.forms)
+    splits = split(
+        scoped=sources[dataset.pk],
+        others=others,
+        scopes=scopes,
+        forms=recipe.forms,
+        served=_served_with(home / ORIGINAL, attempt, scopes),
+    )
     return splits, dataset.subject_level
+
+
+def _served_with(model: Path, attempt: Attempt, scopes: Sequence[Scope]) -> frozenset[str] | None:
+    """Return the ids of the records in the shards of the scope; ``None`` for a whole model."""
+    if attempt.job.original.layout != "sharded":
+        return None
+    named = frozenset().union(*(scope.keys for scope in scopes))
+    shards = (frozenset(ids) for ids in read_json(model / "shards.json")["shards"].values())
+    return frozenset().union(*(shard for shard in shards if shard & named))
 
 
 def _sources(held: QuerySet[StoredRecord], home: Path) -> dict[UUID, Source]:
@@ -252,10 +268,9 @@ def _write_verification(folder: Path, job: VerificationJob, splits: Splits) -> N
     write_job(folder, job)
 
 
-def _profile(attempt: Attempt) -> str:
+def _rung(attempt: Attempt) -> Rung:
     ladder = ladder_for(attempt.job.original.layout, attempt.job.ticket.profile)
-    own = next((rung.profile for rung in ladder if rung.method == attempt.method), None)
-    return own or str(attempt.job.ticket.profile)
+    return next(rung for rung in ladder if rung.method == attempt.method)
 
 
 def _write(folder: Path, name: str | None, records: Sequence[Record]) -> None:

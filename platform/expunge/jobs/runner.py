@@ -25,6 +25,7 @@ from expunge.jobs.locks import RunLock
 from expunge.jobs.planner import TIMED_OUT
 from expunge.jobs.slots import Place
 
+OUTPUT = "output.log"
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 20.0
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "TZ")
@@ -51,7 +52,7 @@ class Runner:
         takes longer than allowed; nothing of it runs any more then.
         """
         arguments = [self.choices.python, "-m", library, command, str(folder)]
-        with (self.home / "output.log").open("ab") as log:
+        with (self.home / OUTPUT).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own libraries
                 arguments,
                 cwd=self.home,
@@ -70,6 +71,11 @@ class Runner:
             finally:
                 _end(process, signal.SIGKILL)
                 self.lock.clear()
+
+    def last_words(self) -> str:
+        """Return the last line that a library printed."""
+        lines = (self.home / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[-1] if lines else ""
 
     def _watch(self, process: subprocess.Popen[bytes], folder: Path) -> int:
         deadline = time.monotonic() + self.choices.time_limit.total_seconds()

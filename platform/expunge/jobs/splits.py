@@ -83,11 +83,13 @@ def split(
     others: Sequence[Source],
     scopes: Sequence[Scope],
     forms: Collection[str],
+    served: Collection[str] | None = None,
 ) -> Splits:
     """Split the records that a model version holds.
 
     ``scoped`` is the dataset of the ticket's nodes, ``others`` are the further ones of the
-    version; ``forms`` are the forms it was trained on.
+    version; ``forms`` are the forms it was trained on. ``served`` are the records that the same
+    part of a sharded model answers for: only those can tell whether that part was harmed.
     """
     named = frozenset().union(*(scope.keys for scope in scopes))
     dataset = scoped.dataset
@@ -95,9 +97,10 @@ def split(
     forget = tuple(item for item in trained if item.id in named)
     own = tuple(item for item in trained if item.id not in named)
     order = _order(dataset.seed)
-    neighbours = _neighbours(own, forget, scopes, order)
+    judged = own if served is None else tuple(item for item in own if item.id in served)
+    neighbours = _neighbours(judged, forget, scopes, order)
     near = {item.id for item in neighbours}
-    sample = sorted((item for item in own if item.id not in near), key=order)[:RETAINED]
+    sample = sorted((item for item in judged if item.id not in near), key=order)[:RETAINED]
     calibration, twins = (scoped.unseen(group) for group in dataset.split_twins())
     learner = _only({*forms, CALIBRATION_FORM})
     prober = _without(CALIBRATION_FORM)

@@ -163,6 +163,13 @@ def test_changed_input_is_refused(
     assert library.runs() == []
 
 
+def test_a_verifier_that_refuses_the_plan_says_why(approved: Ticket, library: Library) -> None:
+    library.plays(preregister={"erasure": "data_missing"})
+    assert work(approved).state == TicketState.VERIFICATION_FAILED
+    assert why(approved) == "data_missing"
+    assert Attempt.objects.get().failure["message"] == "The double was told to refuse."
+
+
 def test_a_full_disk_stops_with_a_sentence(
     approved: Ticket, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:

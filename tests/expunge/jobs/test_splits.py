@@ -164,3 +164,16 @@ def test_a_twin_of_whom_the_model_knows_something_is_no_twin(hospital: Dataset) 
     scopes = [scope(hospital, *patient(hospital))]
     parts = split(scoped=source, others=(), scopes=scopes, forms=FORMS)
     assert person not in persons(hospital, parts.verify_twins)
+
+
+def test_a_sharded_model_is_judged_by_what_the_same_shard_answers_for(hospital: Dataset) -> None:
+    shard = {item.id for number in (0, 3, 4) for item in _own(hospital, number)}
+    scopes = [scope(hospital, *patient(hospital))]
+    parts = split(scoped=held(hospital), others=(), scopes=scopes, forms=FORMS, served=shard)
+    judged = {item.id for item in (*parts.verify_neighbours, *parts.verify_retain)}
+    assert judged and judged <= shard
+    assert len(parts.unlearn_retain) > len(shard)
+
+
+def _own(dataset: Dataset, number: int) -> tuple[Record, ...]:
+    return dataset.subject_records(patient(dataset, number))

@@ -30,18 +30,27 @@ def preregister(folder: Path) -> int:
         return 3
     stage.note("begin preregister", folder)
     stage.wait_at("preregister")
-    files = sorted((folder / "data").iterdir())
-    plan = {"seed": job.seed, "data": {item.name: digest_file(item) for item in files}}
-    content = PREREGISTRATION.dump_python(Preregistration(plan), mode="json")
+    told = stage.outcome("preregister", job.profile)
+    if told != "ok":
+        sys.stderr.write(f"{told}: The double was told to refuse.\n")
+        return 1
+    content = PREREGISTRATION.dump_python(_plan(folder, job), mode="json")
     write_json(folder / PREREGISTRATION_FILE, content)
     stage.note("end preregister", folder)
     return 0
 
 
+def _plan(folder: Path, job: VerificationJob) -> Preregistration:
+    """Return the plan as it follows from the job: whatever is in it must not change later."""
+    files = sorted((folder / "data").iterdir())
+    data = {item.name: digest_file(item) for item in files}
+    return Preregistration({"seed": job.seed, "effect": job.effect, "data": data})
+
+
 def run(folder: Path) -> int:
     """Write the report that the scenario wants for the candidate's method."""
     job = read_job(folder, VerificationJob)
-    if job.candidate is None:
+    if job.candidate is None or _plan(folder, job).digest != job.preregistration:
         return 3
     candidate = folder / job.candidate.path
     method = (candidate / "method.txt").read_text(encoding="utf-8")
