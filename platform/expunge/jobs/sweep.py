@@ -7,6 +7,7 @@ message, a signal or a process that may be lost.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -26,25 +27,28 @@ AT_WORK = (JobState.PLANNED, JobState.RUNNING)
 
 
 def sweep() -> None:
-    """Put everything that is due on its way. One thing that fails does not hold up the others."""
+    """Put everything that is due on its way. One ticket that fails does not hold up the others."""
     folders_sweep()
-    stopped = ErasureJob.objects.filter(state__in=AT_WORK).exclude(
-        ticket__state=TicketState.IN_PROGRESS
-    )
-    for ticket_id in set(stopped.values_list("ticket_id", flat=True)):
-        jobs_stop(ticket_id=ticket_id)
+    at_work = ErasureJob.objects.filter(state__in=AT_WORK)
+    stopped = at_work.exclude(ticket__state=TicketState.IN_PROGRESS)
+    _for_each(Ticket.objects.filter(jobs__in=stopped), jobs_stop)
     begun = (TicketState.APPROVED, TicketState.IN_PROGRESS)
-    for ticket_id in _oldest(Ticket.objects.filter(state__in=begun)):
-        try:
-            jobs_plan(ticket_id=ticket_id)
-        except Exception as error:  # noqa: BLE001 - one ticket must not hold up the others
-            logger.error("Ticket %s cannot be planned (%s)", ticket_id, type(error).__name__)  # noqa: TRY400 - a trace may quote data
+    _for_each(Ticket.objects.filter(state__in=begun), jobs_plan)
     due = Attempt.objects.filter(Q(state=AttemptState.QUEUED) | EXPIRED)
     for attempt_id in due.order_by("created_at").values_list("pk", flat=True):
         queue.enqueue(queue.ATTEMPT_RUN, attempt_id)
     ended = (TicketState.VERIFIED, TicketState.CERTIFIED)
     for ticket_id in _oldest(Ticket.objects.filter(state__in=ended)):
         queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
+
+
+def _for_each(tickets: QuerySet[Ticket], act: Callable[..., None]) -> None:
+    for ticket_id in _oldest(tickets.distinct()):
+        try:
+            act(ticket_id=ticket_id)
+        except Exception as error:  # noqa: BLE001 - one ticket must not hold up the others
+            # No trace: it may quote data.
+            logger.error("Ticket %s is stuck: %s", ticket_id, type(error).__name__)  # noqa: TRY400
 
 
 def _oldest(tickets: QuerySet[Ticket]) -> list[UUID]:

@@ -324,3 +324,16 @@ def test_the_trained_arm_of_a_dataset_is_what_counts(
     library: Library, patients: DatasetVersion, original: ModelVersion
 ) -> None:
     assert {use.arm for use in original.training_uses.all()} == {Arm.TRAINED}
+
+
+def test_a_run_beyond_the_time_limit_is_ended_and_left_for_a_stronger_method(
+    approved: Ticket, library: Library, settings: Any
+) -> None:
+    settings.EXPUNGE_ATTEMPT_SECONDS = 2
+    library.hold("unlearning")
+    jobs_plan(ticket_id=approved.pk)
+    assert attempt_execute(Attempt.objects.get().pk)
+    library.release("unlearning")
+    first, second = Attempt.objects.order_by("number")
+    assert (first.failure["code"], second.method) == ("timed_out", "undo")
+    assert second.reason == "npo took longer than allowed; escalating to undo"
