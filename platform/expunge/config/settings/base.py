@@ -174,7 +174,13 @@ LOGGING = {
     # They tell every step of setting and signing a page.
     "loggers": {
         name: {"level": "ERROR"}
-        for name in ("weasyprint", "weasyprint.progress", "fontTools", "pyhanko")
+        for name in (
+            "weasyprint",
+            "weasyprint.progress",
+            "fontTools",
+            "pyhanko",
+            "pyhanko_certvalidator",
+        )
     },
 }
 
@@ -187,7 +193,14 @@ EXPUNGE_KEYS_GENERATE = True
 EXPUNGE_TSA_URL = os.environ.get("EXPUNGE_TSA_URL", "")
 EXPUNGE_ISSUER = os.environ.get("EXPUNGE_ISSUER", "Expunge (development)")
 EXPUNGE_LOG_ORIGIN = os.environ.get("EXPUNGE_LOG_ORIGIN", "expunge.localhost/audit")
+# Which Python runs the libraries (this one when empty), and where it finds them.
 EXPUNGE_LIBRARY_PYTHON = os.environ.get("EXPUNGE_LIBRARY_PYTHON", "")
+EXPUNGE_LIBRARY_PATH = os.environ.get("EXPUNGE_LIBRARY_PATH", "")
+# One attempt per GPU; without one, so many at once share the processors of a host.
+EXPUNGE_DEVICES = os.environ.get("EXPUNGE_DEVICES", "auto")
+EXPUNGE_CPU_SLOTS = int(os.environ.get("EXPUNGE_CPU_SLOTS", "1"))
+EXPUNGE_ATTEMPT_SECONDS = int(os.environ.get("EXPUNGE_ATTEMPT_SECONDS", "86400"))
+EXPUNGE_TAKEOVERS = int(os.environ.get("EXPUNGE_TAKEOVERS", "8"))
 EXPUNGE_LEASE_SECONDS = int(os.environ.get("EXPUNGE_LEASE_SECONDS", "60"))
 EXPUNGE_RECLAIM_SECONDS = int(os.environ.get("EXPUNGE_RECLAIM_SECONDS", "15"))
 CELERY_BEAT_SCHEDULE = {

@@ -1,0 +1,157 @@
+"""All checks of one certificate, in the order in which each rests on the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from expunge.audit.actions import AuditAction
+from expunge.audit.checkpoint import LogKey
+from expunge.certificates.evidence import (
+    ENVELOPE_FILE,
+    PROOF_FILE,
+    PROOF_SCHEMA,
+    SIDECAR_SCHEMA,
+    EvidenceError,
+    issued_data,
+    read_proof,
+)
+from expunge.certificates.offline.findings import Finding, Refusal, all_hold, finding
+from expunge.certificates.offline.log import read_log
+from expunge.certificates.offline.signature import SignedFile, read_signed
+from expunge.certificates.offline.statement import (
+    Recorded,
+    Stated,
+    read_recorded,
+    read_statement,
+    require_entry,
+)
+from expunge.certificates.offline.trust import Roots
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What the auditor got by another way than the certificate itself."""
+
+    roots: Roots
+    log_key: LogKey
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found; ``predicate`` is what the certificate says, once its signature holds."""
+
+    findings: Sequence[Finding]
+    predicate: dict[str, Any] | None
+
+    @property
+    def valid(self) -> bool:
+        """Say whether everything that could be looked at holds."""
+        return all_hold(self.findings)
+
+
+def verify(  # noqa: PLR0913 - the file, whom to trust, and three things that may be at hand
+    pdf: bytes,
+    trust: Trust,
+    *,
+    sidecar: bytes | None = None,
+    export: Path | None = None,
+    checkpoints: Sequence[str] = (),
+    at: datetime | None = None,
+) -> Outcome:
+    """Check a certificate against what is at hand; never raises for a bad one."""
+    looking = _Looking(pdf, trust, at)
+    findings = [
+        finding("signature", looking.signature),
+        finding("statement", looking.statement),
+        finding("log entry", looking.entry),
+    ]
+    if sidecar is None:
+        missing = "Not checked: without the sidecar, the log's record of this very file is missing."
+        findings.append(Finding("this very file", None, missing))
+    else:
+        findings.append(finding("this very file", lambda: looking.sidecar(sidecar)))
+    if export is None:
+        findings.append(Finding("log", None, "Not checked: no export of the log was given."))
+    else:
+        findings.append(finding("log", lambda: looking.log(export, checkpoints)))
+    return Outcome(findings, looking.stated.predicate if looking.stated else None)
+
+
+class _Looking:
+    """One certificate under examination: each look keeps what the next one rests on."""
+
+    def __init__(self, pdf: bytes, trust: Trust, at: datetime | None) -> None:
+        self.pdf, self.trust, self.at = pdf, trust, at
+        self.file: SignedFile | None = None
+        self.stated: Stated | None = None
+        self.held: list[Recorded] = []
+
+    def signature(self) -> str:
+        self.file = read_signed(self.pdf, self.trust.roots, self.at)
+        return (
+            f"The file is as '{self.file.signer}' signed it, no later than "
+            f"{_moment(self.file.signed_at)}, and was not changed since."
+        )
+
+    def statement(self) -> str:
+        file = self._file()
+        self.stated = read_statement(
+            _attached(file, ENVELOPE_FILE), self.trust.roots, file.signed_at
+        )
+        return f"The attached statement is signed: {self.stated.predicate['title']}."
+
+    def entry(self) -> str:
+        proof = _proof(_attached(self._file(), PROOF_FILE), PROOF_SCHEMA)
+        recorded = self._recorded(proof, AuditAction.CERTIFICATE_STATEMENT, {}, "the statement")
+        return (
+            f"The audit log '{recorded.checkpoint.origin}' recorded this statement as entry "
+            f"{recorded.proof.seq}, under a checkpoint timestamped {_moment(recorded.moment)}."
+        )
+
+    def sidecar(self, data: bytes) -> str:
+        proof = _proof(data, SIDECAR_SCHEMA)
+        said = issued_data(self.pdf)
+        recorded = self._recorded(proof, AuditAction.CERTIFICATE_ISSUED, said, "this very file")
+        return (
+            f"The log recorded this very file, all {said['length']} bytes of it, as entry "
+            f"{recorded.proof.seq}, under a checkpoint timestamped {_moment(recorded.moment)}."
+        )
+
+    def log(self, export: Path, checkpoints: Sequence[str]) -> str:
+        return read_log(export, self.trust.log_key, self.held, checkpoints)
+
+    def _recorded(
+        self, proof: Any, action: AuditAction, said: dict[str, Any], what: str
+    ) -> Recorded:
+        if self.stated is None:
+            raise Refusal(f"The log entry of {what} has no statement to be compared with.")
+        recorded = read_recorded(proof, self.trust.log_key, self.trust.roots, what)
+        require_entry(recorded, action, self.stated, said, what)
+        self.held.append(recorded)
+        return recorded
+
+    def _file(self) -> SignedFile:
+        if self.file is None:
+            raise Refusal("Nothing attached to the file can be believed while it does not hold.")
+        return self.file
+
+
+def _attached(file: SignedFile, name: str) -> bytes:
+    if name not in file.attachments:
+        raise Refusal(f"The file lacks its attachment {name}.")
+    return file.attachments[name]
+
+
+def _proof(data: bytes, schema: str) -> Any:
+    try:
+        return read_proof(data, schema)
+    except EvidenceError as error:
+        raise Refusal(f"{str(error).capitalize()}.") from error
+
+
+def _moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
