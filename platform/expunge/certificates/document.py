@@ -109,7 +109,7 @@ class ModelView:
 
 @dataclass(frozen=True)
 class Document:
-    """The whole page model of a statement."""
+    """The whole page model of a statement; ``facts.limits`` holds those of the reports too."""
 
     id: str
     number: str
@@ -120,7 +120,6 @@ class Document:
     wording: Wording
     is_certificate: bool
     facts: CertificateFacts
-    limits: Sequence[str]
     models: Sequence[ModelView]
     records: int
 
@@ -146,7 +145,6 @@ def read_document(statement: bytes) -> Document:
         wording=WORDING[kind],
         is_certificate=kind in {Kind.ERASURE, Kind.BEHAVIOURAL},
         facts=facts,
-        limits=predicate["limits"],
         models=[model_view(model) for model in facts.models],
         records=sum(part.records for part in facts.scope),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.utils import timezone, translation
 from fontTools.ttLib import TTFont
 from pydyf import Stream
 from weasyprint import CSS, HTML, Attachment
@@ -62,17 +63,17 @@ def render_pdf(statement: bytes, envelope: bytes, proof: LogProof, imprint: Impr
     """
     document = read_document(statement)
     checkpoint = notes.parse(proof.checkpoint)
-    html = render_to_string(
-        "certificates/certificate.html",
-        {
-            "document": document,
-            "imprint": imprint,
-            "proof": proof,
-            "checkpoint": checkpoint,
-            "root": checkpoint.root.hex(),
-            "statement_digest": sha256(statement).hexdigest(),
-        },
-    )
+    values = {
+        "document": document,
+        "imprint": imprint,
+        "proof": proof,
+        "checkpoint": checkpoint,
+        "root": checkpoint.root.hex(),
+        "statement_digest": sha256(statement).hexdigest(),
+    }
+    # The page is the same whoever's worker, language and time zone prints it.
+    with timezone.override(UTC), translation.override("en"):
+        html = render_to_string("certificates/certificate.html", values)
     fonts = FontConfiguration()
     files = {ENVELOPE_FILE: envelope, PROOF_FILE: write_proof(proof)}
     pdf: bytes = HTML(string=printable(html), url_fetcher=_ONLY_FILES).write_pdf(

@@ -65,7 +65,7 @@ def read_signed(pdf: bytes, roots: Roots, at: datetime | None = None) -> SignedF
 
 def _only_signature(reader: PdfFileReader, pdf: bytes) -> EmbeddedPdfSignature:
     """Return the one signature; nothing but archive timestamps may follow, up to the last byte."""
-    found = reader.embedded_signatures
+    found: list[EmbeddedPdfSignature] = reader.embedded_signatures
     if not found or found[0].field_name != FIELD or found[0].sig_object_type != "/Sig":
         raise Refusal("The file carries no signature of an issuer.")
     if len(found) == 1 or any(item.sig_object_type != "/DocTimeStamp" for item in found[1:]):

@@ -1,0 +1,190 @@
+"""The printed document: what it says, to whom it can be read, and its charts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+import pypdf
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contract.report import Chart
+from expunge.audit import checkpoint as notes
+from expunge.certificates.charts import AFTER, BEFORE, NEVER, chart_svg, tones
+from expunge.certificates.document import duration, quantity
+from expunge.certificates.evidence import LogProof
+from expunge.certificates.facts import ModelFacts
+from expunge.certificates.pdf import Imprint, printable, render_pdf
+from expunge.certificates.scale import linear
+from expunge.certificates.statement import Identity, build_statement
+from tests.expunge.certificates import samples
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+NOTE = notes.sign(notes.Checkpoint("log.example/audit", 43, bytes(32)), KEY)
+IMPRINT = Imprint("sha256:1", "sha256:2", "Expunge certificates", "log.example/audit+00+00")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def printed(*models: ModelFacts, controller: str = "St. Hildegard") -> bytes:
+    identity = Identity(
+        "5f0c1a52", "EC-2026-7K3M-9QPT", "Issuer", datetime(2026, 11, 20, tzinfo=UTC), "log"
+    )
+    facts = replace(samples.FACTS, models=models, controller=controller)
+    proof = LogProof(42, b"{}", [], NOTE, b"token")
+    return render_pdf(build_statement(facts, identity), b"{}", proof, IMPRINT)
+
+
+@pytest.fixture(scope="module")
+def erasure() -> pypdf.PdfReader:
+    return pypdf.PdfReader(io.BytesIO(printed(samples.ASSISTANT)))
+
+
+def text(reader: pypdf.PdfReader) -> str:
+    return " ".join(" ".join(page.extract_text().split()) for page in reader.pages)
+
+
+def test_the_first_page_says_what_was_shown_and_what_was_not(erasure: pypdf.PdfReader) -> None:
+    first = " ".join(erasure.pages[0].extract_text().split())
+    for words in (
+        "Certificate of erasure",
+        "What was shown",
+        "What was not shown",
+        "EC-2026-7K3M-9QPT",
+        "T-2026-0007",
+        "ward assistant v1, replaced by v2",
+        "Signed electronically by",
+    ):
+        assert words in first
+
+
+def test_the_pages_tell_what_was_tried_and_why_it_escalated(erasure: pypdf.PdfReader) -> None:
+    words = text(erasure)
+    for part in (
+        "Negative preference optimisation",
+        "They come back: 14 of 24 facts after 16 steps",
+        "Attempt 1 was refuted",
+        "0.44 to 0.62",
+        "A quantised copy of the model was not tested.",
+        "expunge-verify certificate.pdf",
+        "entry 42, checkpoint of 43 entries",
+    ):
+        assert part in words
+    assert "compliant" not in words.casefold() and "anonym" not in words.casefold()
+
+
+def test_it_claims_to_last_and_to_be_accessible(erasure: pypdf.PdfReader) -> None:
+    metadata = erasure.xmp_metadata
+    assert metadata is not None
+    xmp = metadata.stream.get_data().decode()
+    assert 'pdfaid:part="3"' in xmp and 'pdfaid:conformance="A"' in xmp
+    assert "<pdfuaid:part>1</pdfuaid:part>" in xmp
+    assert xmp.count("</rdf:RDF>") == 1
+    root = erasure.trailer["/Root"].get_object()
+    assert root["/Lang"] == "en" and root["/MarkInfo"]["/Marked"]
+    assert sorted(erasure.attachments) == ["log-entry.json", "statement.dsse.json"]
+
+
+def test_every_font_is_embedded(erasure: pypdf.PdfReader) -> None:
+    for page in erasure.pages:
+        for font in page["/Resources"]["/Font"].values():
+            (inner,) = font.get_object()["/DescendantFonts"]
+            assert "/FontFile2" in inner.get_object()["/FontDescriptor"].get_object()
+            assert "Noto" in str(inner.get_object()["/BaseFont"])
+
+
+@pytest.mark.parametrize(
+    ("model", "title", "certifies"),
+    [
+        (samples.BEHAVED, "Certificate of behavioural removal", True),
+        (samples.GUARDED, "Notice of containment only", False),
+        (samples.REFUTED, "Statement of failed verification", False),
+        (samples.BROKEN, "Statement of failed verification", False),
+    ],
+)
+def test_the_kinds_cannot_be_confused(model: ModelFacts, title: str, certifies: bool) -> None:  # noqa: FBT001
+    first = pypdf.PdfReader(io.BytesIO(printed(model))).pages[0].extract_text()
+    assert title in " ".join(first.split())
+    assert ("This is not a certificate" in first) is not certifies
+    assert "Certificate of erasure" not in first
+
+
+def test_the_same_statement_prints_to_the_same_bytes() -> None:
+    assert printed(samples.REFUTED) == printed(samples.REFUTED)
+
+
+def test_a_character_without_a_glyph_is_spelled_out() -> None:
+    assert printable("Zoë ≤ Жуков 東") == "Zoë <= Жуков [U+6771]"
+    reader = pypdf.PdfReader(
+        io.BytesIO(printed(samples.REFUTED, controller="東 <b>Klinik</b> & Co"))
+    )
+    assert "[U+6771] <b>Klinik</b> & Co" in " ".join(reader.pages[0].extract_text().split())
+
+
+CHARTS = [samples.MEMBERSHIP, samples.EXTRACTION, samples.RELEARNING]
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
+def test_a_chart_is_read_aloud_by_its_title_and_its_numbers(chart: Chart) -> None:
+    root = ET.fromstring(chart_svg(chart))  # noqa: S314 - our own text
+    assert root.get("role") == "img"
+    assert root.findtext(f"{SVG}title") == chart.title
+    said = root.findtext(f"{SVG}desc") or ""
+    assert all(name in said for name in chart.series)
+    assert "style" not in chart_svg(chart), "the pages forbid inline styles"
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
+@pytest.mark.parametrize("width", [330, 460])
+def test_nothing_of_a_chart_is_drawn_outside_it(chart: Chart, width: int) -> None:
+    root = ET.fromstring(chart_svg(chart, width=width))  # noqa: S314 - our own text
+    height = float(root.get("height") or 0)
+    for mark in root.iter(f"{SVG}rect"):
+        assert float(mark.get("x") or 0) + float(mark.get("width") or 0) <= width
+    for mark in root.iter(f"{SVG}text"):
+        assert 0 <= float(mark.get("x") or 0) <= width
+        assert 0 <= float(mark.get("y") or 0) <= height
+
+
+Change = Callable[[Chart], Chart]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda chart: replace(chart, title='<script>"&', x_label="<b>"),
+        lambda chart: replace(chart, series=dict.fromkeys(chart.series, (0.0,) * 10)),
+        lambda chart: replace(chart, series=dict.fromkeys(chart.series, (-3.5,) * 10)),
+        lambda chart: replace(chart, series={}),
+    ],
+    ids=["markup", "zeros", "negative", "empty"],
+)
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
+def test_a_chart_survives_odd_data(chart: Chart, change: Change) -> None:
+    ET.fromstring(chart_svg(change(chart)))  # noqa: S314 - our own text
+
+
+def test_before_after_and_strangers_keep_their_colours() -> None:
+    found = tones({"after": (), "before": (), "never trained": (), "odd": ()})
+    assert (found["before"], found["after"], found["never trained"]) == (BEFORE, AFTER, NEVER)
+    assert len(set(found.values())) == 4
+
+
+def test_numbers_are_short_and_never_invented() -> None:
+    assert [quantity(value) for value in (None, 0.0, 0.53149, 12345.0, 0.00002)] == [
+        "\u2013",
+        "0",
+        "0.531",
+        "1.2e+04",
+        "2.0e-05",
+    ]
+    assert [duration(value) for value in (0.2, 42, 83, 7300)] == [
+        "under 1 s",
+        "42 s",
+        "1 min 23 s",
+        "2 h 1 min",
+    ]
+    assert linear([0.2, 0.9], (0, 100), share=True).ticks()[-1] == 1.0
