@@ -27,12 +27,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SignIn = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium once."""
-    # Playwright runs an event loop in this thread; the tests still use the database beside it.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
+    """Start Debian's Chromium once a module.
+
+    While it is there, an event loop runs in this thread: Django must be told that the tests use
+    the database beside it, and tests of other modules must not find it running.
+    """
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, time
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.forms.boundfield import BoundWidget
@@ -22,6 +23,8 @@ PROFILES = (
 
 class FilingForm(Styled):
     """Fields of a ticket; the choice of grounds is the regime's."""
+
+    ASKED_AS: ClassVar[Mapping[str, str]] = {"received_at": "received_on"}
 
     ground = forms.ChoiceField(widget=forms.RadioSelect)
     subject_name = forms.CharField(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
@@ -20,7 +21,12 @@ SIGN_IN_ERRORS = {
 
 
 class Styled(forms.Form):
-    """A form whose widgets carry the classes of the style sheet."""
+    """A form whose widgets carry the classes of the style sheet.
+
+    ``ASKED_AS`` says under which field the form asks for what a service calls otherwise.
+    """
+
+    ASKED_AS: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,7 +35,8 @@ class Styled(forms.Form):
 
     def add_domain_error(self, error: DomainError) -> None:
         """Show what a service refused, beside the field it names if there is one."""
-        field = error.extra.get("field")
+        name = error.extra.get("field", "")
+        field = self.ASKED_AS.get(name, name)
         self.add_error(field if field in self.fields else None, error.message)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from contract.catalog import Effect
 from contract.report import Tier, Verdict
-from expunge.jobs.planner import LADDER
+from expunge.jobs.catalog import method_card
 from expunge.jobs.states import AttemptState, JobState
 from expunge.tickets.models import Outcome
 from expunge.tickets.states import TicketState
@@ -93,7 +93,6 @@ EFFECTS: Mapping[str, str] = {
     Effect.WEIGHT_SUPPRESSION: "suppression in the weights: only outputs are meant to change",
     Effect.SERVE_SUPPRESSION: "suppression at serving: the weights are unchanged",
 }
-METHODS: Mapping[str, str] = {rung.method: rung.title for rung in LADDER}
 
 
 def word_for(kind: type, value: str) -> Word:
@@ -103,5 +102,5 @@ def word_for(kind: type, value: str) -> Word:
 
 def method_title(method: str) -> str:
     """Return a method's name in words."""
-    title = METHODS.get(method, method.replace("_", " "))
-    return title[:1].upper() + title[1:]
+    card = method_card(method)
+    return card.title if card else method.replace("_", " ").capitalize()

@@ -11,10 +11,10 @@ from tests.expunge.web.conftest import SignedIn
 def test_an_attempt_tells_its_story(signed_in: SignedIn, grand_tour: Tour) -> None:
     ticket = grand_tour.tickets["closed"]
     page = signed_in(grand_tour.people.dora).get(f"/tickets/{ticket.pk}/").content.decode()
-    assert "Negative preference optimisation" in page and "Unlearn, noise, distil" in page
+    assert "Negative preference optimisation" in page and "Unlearn, perturb, distil (UNDO)" in page
     assert "the knowledge was hidden, not removed" in page
     assert "escalating to undo" in page
-    assert "<svg" in page and "Not verified" in page and "0.44 to 0.6" in page
+    assert "<svg" in page and "Not verified" in page and "0.63 to 0.79" in page
 
 
 def test_what_could_not_run_is_said_in_words(signed_in: SignedIn, grand_tour: Tour) -> None:
