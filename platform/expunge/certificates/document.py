@@ -123,6 +123,11 @@ class Document:
     models: Sequence[ModelView]
     records: int
 
+    @property
+    def right(self) -> str:
+        """Return the right that was exercised, in words."""
+        return f"{self.facts.regime.upper()}, {self.facts.ground.replace('_', ' ')}"
+
 
 def read_document(statement: bytes) -> Document:
     """Return the page model of a statement; raises ``ValueError`` when it is not one."""

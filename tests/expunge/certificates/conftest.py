@@ -62,8 +62,7 @@ def issued(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any)
             call_command("flush", interactive=False, verbosity=0)
     (folder / "certificate.pdf").write_bytes(found.pdf)
     (folder / "certificate.json").write_bytes(found.sidecar)
-    (folder / "roots.pem").write_bytes(found.roots)
-    (folder / "log.key").write_text(f"{found.key}\n")
+    call_command("trust_export", str(folder), stdout=StringIO())
     return found
 
 

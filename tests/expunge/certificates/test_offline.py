@@ -18,9 +18,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from expunge.audit.checkpoint import public_key
 from expunge.audit.export import read_export
 from expunge.audit.replay import Entry
+from expunge.certificates.envelope import seal, unseal
+from expunge.certificates.evidence import ENVELOPE_FILE, PROOF_FILE, read_proof
+from expunge.certificates.keys import statement_credential
 from expunge.certificates.offline import Outcome, Trust, main, verify
+from expunge.certificates.offline.signature import read_signed
 from expunge.certificates.offline.trust import read_roots
-from expunge.common.pki import DOCUMENT_SIGNING, credential, elliptic
+from expunge.certificates.pdf import Imprint, render_pdf
+from expunge.certificates.signing import sign_pdf
+from expunge.common.pki import CODE_SIGNING, DOCUMENT_SIGNING, credential, elliptic
 from tests.expunge.certificates.conftest import Issued
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -126,6 +132,52 @@ def test_an_altered_sidecar_is_refused(issued: Issued, part: str) -> None:
         said[part] = base64.b64encode(data).decode()
     changed = json.dumps(said).encode()
     assert failed(verify(issued.pdf, issued.trust, sidecar=changed)) == ["this very file"]
+
+
+def reissued(issued: Issued, envelope: bytes) -> bytes:
+    """Return what a dishonest issuer could make with the real keys and the old log entry."""
+    file = read_signed(issued.pdf, issued.trust.roots)
+    statement = unseal(file.attachments[ENVELOPE_FILE]).payload
+    proof = read_proof(file.attachments[PROOF_FILE])
+    imprint = Imprint("sha256:1", "sha256:2", "Expunge certificates", str(issued.key))
+    return sign_pdf(render_pdf(statement, envelope, proof, imprint), name="Mallory")
+
+
+def test_a_statement_rewritten_by_the_issuer_itself_is_not_in_the_log(issued: Issued) -> None:
+    file = read_signed(issued.pdf, issued.trust.roots)
+    statement = unseal(file.attachments[ENVELOPE_FILE]).payload
+    own = statement_credential()
+    assert isinstance(own.key, Ed25519PrivateKey)
+    forged = statement.replace(b"St. Hildegard", b"St. Mallorys!")
+    pdf = reissued(issued, seal(forged, own.key, own.certificate))
+    outcome = verify(pdf, issued.trust, sidecar=issued.sidecar)
+    assert failed(outcome) == ["log entry", "this very file"]
+    assert "records something else" in outcome.findings[2].sentence
+
+
+def test_an_attached_statement_that_nobody_signed_is_refused(issued: Issued) -> None:
+    said = json.loads(read_signed(issued.pdf, issued.trust.roots).attachments[ENVELOPE_FILE])
+    said["payload"] = base64.b64encode(b"{}").decode()
+    outcome = verify(reissued(issued, json.dumps(said).encode()), issued.trust)
+    assert failed(outcome) == ["statement", "log entry"]
+
+
+def test_a_statement_signed_with_a_strangers_key_is_refused(issued: Issued, tmp_path: Path) -> None:
+    stranger = credential(
+        tmp_path,
+        "statement",
+        title="Mallory",
+        usage=CODE_SIGNING,
+        make=Ed25519PrivateKey.generate,
+        generate=True,
+    )
+    assert isinstance(stranger.key, Ed25519PrivateKey)
+    file = read_signed(issued.pdf, issued.trust.roots)
+    statement = unseal(file.attachments[ENVELOPE_FILE]).payload
+    pdf = reissued(issued, seal(statement, stranger.key, stranger.certificate))
+    outcome = verify(pdf, issued.trust)
+    assert failed(outcome) == ["statement", "log entry"]
+    assert "not issued by the given roots" in outcome.findings[1].sentence
 
 
 def test_a_log_cut_short_is_caught(issued: Issued, tmp_path: Path) -> None:

@@ -19,7 +19,13 @@ from expunge.certificates.envelope import EnvelopeError, seal, unseal
 from expunge.certificates.facts import ModelFacts
 from expunge.certificates.kinds import WORDING, Kind, kind_of
 from expunge.certificates.statement import FactsError, Identity, build_statement
-from expunge.common.pki import CODE_SIGNING, Credential, credential
+from expunge.common.pki import (
+    CODE_SIGNING,
+    Credential,
+    KeyMissingError,
+    credential,
+    revocation_list,
+)
 from tests.expunge.certificates import samples
 from tests.expunge.certificates.samples import ASSISTANT, FACTS, SHARDED, UNDONE, digest, report
 
@@ -181,3 +187,17 @@ def test_keys_are_files_that_only_their_owner_reads(signer: Credential, tmp_path
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("*.key.pem")}
     assert modes == {"statement.key.pem": 0o600, "authority.key.pem": 0o600}
     assert isinstance(signer.certificate, x509.Certificate)
+
+
+def test_where_keys_are_not_generated_a_missing_one_is_named(tmp_path: Any) -> None:
+    with pytest.raises(KeyMissingError, match=r"statement\.crt\.pem"):
+        credential(
+            tmp_path,
+            "statement",
+            title="Statements",
+            usage=CODE_SIGNING,
+            make=Ed25519PrivateKey.generate,
+            generate=False,
+        )
+    assert list(tmp_path.iterdir()) == []
+    assert revocation_list(tmp_path) is None
