@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.safestring import SafeString, mark_safe
 
 from contract.catalog import Effect
-from contract.report import CheckResult, Estimate, Gate, Report, Verdict
+from contract.report import Chart, CheckResult, Estimate, Gate, Report, Verdict
 from expunge.certificates.charts import chart_svg
 from expunge.certificates.facts import FACTS, AttemptFacts, CertificateFacts, ModelFacts
 from expunge.certificates.kinds import WORDING, Kind, Wording, model_kind
@@ -207,7 +207,7 @@ def check_view(check: CheckResult) -> CheckView:
     before = {estimate.name: estimate for estimate in check.before}
     return CheckView(
         title=check.title,
-        attack=check.attack.replace("-", " ").replace("_", " ") if check.attack else "",
+        attack=attack_words(check),
         verdict=check.verdict,
         word=VERDICT_WORDS[check.verdict],
         reading=check.reading,
@@ -249,11 +249,15 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 
 def _charts(report: Report) -> list[ChartView]:
+    """Return each chart once: checks after the same attack may carry the same one."""
+    found: list[Chart] = []
+    for chart in (chart for check in report.checks for chart in check.charts):
+        if chart not in found:
+            found.append(chart)
     # The SVG is built by us from escaped text: it is safe to place as it is.
     return [
         ChartView(chart.title, mark_safe(chart_svg(chart, width=PRINT_WIDTH)))  # noqa: S308
-        for check in report.checks
-        for chart in check.charts
+        for chart in found
     ]
 
 
@@ -262,11 +266,16 @@ def _findings(report: Report) -> list[str]:
     against = {Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.INVALID}
     gates = [gate.reason for gate in report.gates if gate.verdict in against]
     checks = [
-        f"{check.title} {check.reading}"
+        f"{check.title}{f' ({attack_words(check)})' if check.attack else ''} {check.reading}"
         for check in report.checks
         if check.mandatory and check.verdict in against
     ]
     return gates + checks
+
+
+def attack_words(check: CheckResult) -> str:
+    """Return the attack that came before a check, in words."""
+    return check.attack.replace("-", " ").replace("_", " ") if check.attack else ""
 
 
 def _row(after: Estimate, before: Estimate | None) -> EstimateRow:
