@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from expunge.accounts.permissions import Actor
 from expunge.audit.checkpoint import LogKey
@@ -52,6 +53,8 @@ def worker() -> Actor:
 @pytest.fixture(scope="session")
 def issued(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Issued:
     """Issue two certificates for real, keep the files, and leave the database as it was."""
+    if not str(connection.settings_dict["NAME"]).startswith("test_"):
+        pytest.fail("mark the test with django_db: without it there is no database to issue from")
     folder = tmp_path_factory.mktemp("certificate")
     with django_db_blocker.unblock():
         try:
