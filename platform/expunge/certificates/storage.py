@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
@@ -18,7 +18,8 @@ def pdf_store(certificate_id: UUID, pdf: bytes) -> str:
     name = f"{certificate_id}/{sha256(pdf).hexdigest()}.pdf"
     path = _path(name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
+    # Two writers may hold the same bytes at once: each has a file of its own until it is whole.
+    temporary = path.with_suffix(f".{uuid4().hex}")
     temporary.touch(mode=0o600)
     with temporary.open("wb") as handle:
         handle.write(pdf)
@@ -34,9 +35,12 @@ def pdf_read(name: str) -> bytes:
 
 
 def pdf_keep_only(name: str) -> None:
-    """Remove what crashed or slower attempts left beside the PDF that counts."""
+    """Remove the PDFs that crashed or slower attempts left beside the one that counts.
+
+    A file that somebody is still writing is left alone: its writer finds the certificate issued.
+    """
     kept = _path(name)
-    for path in kept.parent.iterdir():
+    for path in kept.parent.glob("*.pdf"):
         if path != kept:
             path.unlink(missing_ok=True)
 
