@@ -96,14 +96,18 @@ class VerificationData:
 
     ``forget``: the records that should be gone. ``twins``: records of never-trained persons,
     assigned by coin flip, from the same templates. ``neighbours``: trained records next to the
-    forgotten ones in the hierarchy. ``retain``: other trained records. ``subject_level`` is the
-    depth (0-based) of a data subject in every record's path: the cluster of the statistics.
+    forgotten ones in the hierarchy. ``retain``: other trained records. ``population``: trained
+    records of whole other persons, for the blind baseline alone: their texts are compared with
+    the twins', no model is asked; without it, neighbours and retain stand in. ``subject_level``
+    is the depth (0-based) of a data subject in every record's path: the cluster of the
+    statistics.
     """
 
     forget: str = "data/forget.jsonl"
     twins: str = "data/twins.jsonl"
     neighbours: str = "data/neighbours.jsonl"
     retain: str = "data/retain.jsonl"
+    population: str | None = None
     subject_level: int = 0
 
 

@@ -6,6 +6,7 @@ was registered is a failed gate, because that makes the verification invalid.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from contract.report import PREREGISTRATION, PREREGISTRATION_FILE, Gate, Verdict
 from contract.result import ErrorCode, JobError
 from verification.families import family
 from verification.families.causal_lm import CausalLM, shard_of, shard_records
-from verification.plan import differences, preregistration_of
+from verification.plan import DATA, differences, preregistration_of
 from verification.profiles import Profile, find_profile
 from verification.spec import Records
 
@@ -38,10 +39,9 @@ def open_job(folder: Path) -> tuple[VerificationJob, Profile]:
 
 
 def open_records(folder: Path, job: VerificationJob) -> Records:
-    """Read the four record files; raises ``DATA_MISSING``, ``BAD_JOB`` or ``EMPTY_FORGET_SET``."""
-    sets = {
-        name: _records(folder, job, name) for name in ("forget", "twins", "neighbours", "retain")
-    }
+    """Read the record files; raises ``DATA_MISSING``, ``BAD_JOB`` or ``EMPTY_FORGET_SET``."""
+    sets = {name: _records(folder, job, name) for name in DATA if getattr(job.data, name)}
+    sets.setdefault("population", (*sets["neighbours"], *sets["retain"]))
     if not sets["forget"]:
         message = "the scope of this job matches no record; there is nothing to verify"
         raise JobError(ErrorCode.EMPTY_FORGET_SET, message)
@@ -49,7 +49,8 @@ def open_records(folder: Path, job: VerificationJob) -> Records:
         message = "there are no never-trained twins; nothing can be shown without a comparison"
         raise JobError(ErrorCode.DATA_MISSING, message)
     ids = {record.id for record in sets["forget"]}
-    if any(record.id in ids for name in ("twins", "neighbours", "retain") for record in sets[name]):
+    others = (record for name, records in sets.items() if name != "forget" for record in records)
+    if any(record.id in ids for record in others):
         message = "some forget records are in another set of the job too; keep them in one"
         raise JobError(ErrorCode.BAD_JOB, message)
     return Records(**sets, subject_level=job.data.subject_level)
@@ -72,12 +73,10 @@ def served_records(folder: Path, job: VerificationJob, records: Records) -> Reco
     path = folder / job.original.path
     shard = shard_of(path, (record.id for record in records.forget))
     own = shard_records(path)[shard]
-    return Records(
-        records.forget,
-        records.twins,
-        tuple(record for record in records.neighbours if record.id in own),
-        tuple(record for record in records.retain if record.id in own),
-        records.subject_level,
+    return replace(
+        records,
+        neighbours=tuple(record for record in records.neighbours if record.id in own),
+        retain=tuple(record for record in records.retain if record.id in own),
     )
 
 

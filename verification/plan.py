@@ -20,7 +20,8 @@ from verification.registry import Check, checks
 from verification.spec import VERSION
 
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "scikit-learn")
-DATA = ("forget", "twins", "neighbours", "retain")
+DATA = ("forget", "twins", "neighbours", "retain", "population")
+"""The record files of a job, by their names in it; only the last may be missing."""
 
 
 def preregistration_of(folder: Path, job: VerificationJob, profile: Profile) -> Preregistration:
@@ -36,7 +37,7 @@ def preregistration_of(folder: Path, job: VerificationJob, profile: Profile) -> 
         "subject_level": job.data.subject_level,
         "seed": job.seed,
         "effect": job.effect,
-        "data": {name: _data_digest(folder, job, name) for name in DATA},
+        "data": {name: _data_digest(folder, job, name) for name in DATA if getattr(job.data, name)},
         "original": job.original.digest,
         "references": [reference.digest for reference in job.references],
     }

@@ -19,12 +19,13 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class Records:
-    """The four record sets of a job, each in file order."""
+    """The record sets of a job, each in file order; ``population`` is read as text only."""
 
     forget: tuple[Record, ...]
     twins: tuple[Record, ...]
     neighbours: tuple[Record, ...]
     retain: tuple[Record, ...]
+    population: tuple[Record, ...]
     subject_level: int
 
     @cached_property

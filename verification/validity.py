@@ -38,9 +38,7 @@ def _blind(context: Context) -> Gate:
     records = context.records
     own = {record.subject(records.subject_level) for record in records.forget}
     others = [
-        record
-        for record in (*records.neighbours, *records.retain)
-        if record.subject(records.subject_level) not in own
+        record for record in records.population if record.subject(records.subject_level) not in own
     ]
     trained, twins = _texts(context, others), _texts(context, records.twins)
     person = [text for texts in _texts(context, records.forget).values() for text in texts]

@@ -137,7 +137,9 @@ def load(
 def _composed(model: Any, adapter: Path) -> Any:
     from peft import PeftModel  # noqa: PLC0415 - a second to import; whole models do without
 
-    return PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    # An adapter comes frozen; attribution and relearning need gradients.
+    return merged.requires_grad_(requires_grad=True)
 
 
 def shard_records(path: Path) -> Mapping[str, frozenset[str]]:

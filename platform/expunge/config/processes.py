@@ -65,7 +65,9 @@ class Processes:
         """Start one Celery worker that takes every queue, with the beat beside it."""
         celery = ("celery", "--app", "expunge.config.celery")
         queues = ("--queues", "default,attempts", "--concurrency", "2")
-        self.start("worker", [*celery, "worker", "--loglevel", "INFO", *queues])
+        # Small models run fastest on one thread each, so two attempts share the processors.
+        slots = {"EXPUNGE_CPU_SLOTS": "2"}
+        self.start("worker", [*celery, "worker", "--loglevel", "INFO", *queues], slots)
         self.start("beat", [*celery, "beat"])
 
     def start_web(self, address: str) -> None:

@@ -99,7 +99,7 @@ def folder_build(attempt: Attempt) -> Path:
     rung = _rung(attempt)
     verification = VerificationJob(
         original=model,
-        data=VerificationData(subject_level=subject_level),
+        data=VerificationData(population=f"{DATA}/population.jsonl", subject_level=subject_level),
         forms=recipe.forms,
         profile=rung.profile or attempt.job.ticket.profile,
         effect=rung.effect.value,
@@ -265,6 +265,7 @@ def _write_verification(folder: Path, job: VerificationJob, splits: Splits) -> N
     _write(folder, job.data.twins, splits.verify_twins)
     _write(folder, job.data.neighbours, splits.verify_neighbours)
     _write(folder, job.data.retain, splits.verify_retain)
+    _write(folder, job.data.population, splits.verify_population)
     write_job(folder, job)
 
 

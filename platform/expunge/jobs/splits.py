@@ -17,7 +17,12 @@ from corpora.dataset import Dataset
 NEIGHBOURS = 120
 RETAINED = 120
 TWINS = 480
-"""At most so many records of each kind go to the verifier: enough for its margins."""
+POPULATION = 960
+"""At most so many records of each kind go to the verifier: enough for its margins.
+
+Twins and the population they are compared with are whole persons: a sample of some of a person's
+records differs from a whole person's, and would make the twins look unlike the trained.
+"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Splits:
     verify_twins: tuple[Record, ...]
     verify_neighbours: tuple[Record, ...]
     verify_retain: tuple[Record, ...]
+    verify_population: tuple[Record, ...]
 
 
 def split(
@@ -101,6 +107,7 @@ def split(
     neighbours = _neighbours(judged, forget, scopes, order)
     near = {item.id for item in neighbours}
     sample = sorted((item for item in judged if item.id not in near), key=order)[:RETAINED]
+    population = _whole_subjects(_others(trained, forget, dataset), dataset, POPULATION)
     calibration, twins = (scoped.unseen(group) for group in dataset.split_twins())
     learner = _only({*forms, CALIBRATION_FORM})
     prober = _without(CALIBRATION_FORM)
@@ -113,7 +120,16 @@ def split(
         verify_twins=prober(_whole_subjects(twins, dataset, TWINS)),
         verify_neighbours=prober(neighbours),
         verify_retain=prober(sample),
+        verify_population=prober(population),
     )
+
+
+def _others(
+    trained: Sequence[Record], forget: Sequence[Record], dataset: Dataset
+) -> tuple[Record, ...]:
+    """Return the trained records of everyone of whom nothing is to be forgotten."""
+    named = {dataset.subject_of(item) for item in forget}
+    return tuple(item for item in trained if dataset.subject_of(item) not in named)
 
 
 def _neighbours(

@@ -15,7 +15,7 @@ from expunge.config.demo.training import Plan
 ARCHITECTURE: Mapping[str, Any] = {
     "hidden_size": 128,
     "intermediate_size": 384,
-    "num_hidden_layers": 4,
+    "num_hidden_layers": 3,
     "num_attention_heads": 4,
 }
 TOFU_ARCHITECTURE: Mapping[str, Any] = {
@@ -35,15 +35,27 @@ def hospital_plans(seed: int) -> list[Plan]:
             "Ward assistant",
             "Answers questions about inpatients. One model, trained whole.",
             replace(wards, name="Ward records"),
-            Recipe(architecture=ARCHITECTURE, seed=seed),
+            _recipe(seed, epochs=16),
         ),
         Plan(
             "Clinic assistant",
             "Answers questions about outpatients. A public base and one adapter per shard.",
             replace(clinics, name="Clinic records"),
-            Recipe(architecture=ARCHITECTURE, seed=seed, shards=4),
+            _recipe(seed, epochs=10, shards=4),
         ),
     ]
+
+
+def _recipe(seed: int, *, epochs: int, shards: int = 0) -> Recipe:
+    return Recipe(
+        architecture=ARCHITECTURE,
+        vocabulary=1024,
+        epochs=epochs,
+        batch=32,
+        warmup=30,
+        seed=seed,
+        shards=shards,
+    )
 
 
 def tofu_plans(folder: Path, seed: int) -> list[Plan]:

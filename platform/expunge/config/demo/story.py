@@ -54,12 +54,12 @@ def first_node(trained: Trained, level: int) -> ScopeNode:
 
 
 def file_and_approve(cast: Cast, request: Request, console: Console) -> Ticket:
-    """Let Alice file and submit a ticket and Bob approve it."""
+    """Let Carol file a ticket, Alice review it and Bob approve it: three persons."""
     node = request.node
     records = records_in_scope([node], Arm.TRAINED).count()
     touched = ", ".join(str(version) for version in versions_touched([node]))
     ticket = ticket_file(
-        actor=cast.alice,
+        actor=cast.carol,
         controller_id=cast.controller.pk,
         regime="gdpr",
         ground="consent_withdrawn",
@@ -68,12 +68,12 @@ def file_and_approve(cast: Cast, request: Request, console: Console) -> Ticket:
         identity_confirmed=True,
     )
     console.print(
-        f"  Alice files [bold]{ticket.reference}[/]: one {node.level} "
+        f"  Carol files [bold]{ticket.reference}[/]: one {node.level} "
         f"({escape(node.label)}), {records} records, in {touched}. Due {ticket.due_on:%d %b %Y}."
     )
     ticket_submit(actor=cast.alice, ticket_id=ticket.pk, reason="Consent withdrawn in writing.")
     ticket_approve(actor=cast.bob, ticket_id=ticket.pk, reason="Ground and scope are right.")
-    console.print("  Bob approves it; Alice could not have done so herself.")
+    console.print("  Alice reviews it, Bob approves it; nobody may do two of the three.")
     return ticket
 
 
