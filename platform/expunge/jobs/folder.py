@@ -24,6 +24,7 @@ from django.db.models.functions import Now
 from pydantic import TypeAdapter
 
 from contract.canonical import read_json
+from contract.catalog import Effect
 from contract.job import (
     ModelRef,
     Recipe,
@@ -88,15 +89,16 @@ def folder_build(attempt: Attempt) -> Path:
             "layout": original.layout,
         }
     )
+    rung = _rung(attempt)
     unlearning = UnlearningJob(
         method=attempt.method,
-        recipe=recipe,
+        # What is trained anew draws its own start: the old one led to the weights that knew.
+        recipe=replace(recipe, seed=attempt.seed) if rung.effect is Effect.EXACT else recipe,
         model=model,
         settings=attempt.settings,
         seed=attempt.seed,
     )
     _write_unlearning(home / UNLEARN, unlearning, splits)
-    rung = _rung(attempt)
     verification = VerificationJob(
         original=model,
         data=VerificationData(population=f"{DATA}/population.jsonl", subject_level=subject_level),

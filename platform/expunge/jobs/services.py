@@ -250,15 +250,15 @@ def _past(attempt: Attempt) -> Past:
 
 
 def finding_of(report: Mapping[str, Any]) -> str:
-    """Name what refuted an attempt: a failed check, else a failed gate, else an open question."""
+    """Name what refuted an attempt: the failed checks, else a failed gate, else what is open."""
     checks = [item for item in report.get("checks", ()) if item["mandatory"]]
     for verdict in ("fail", "inconclusive", "invalid"):
-        for item in checks:
-            if item["verdict"] == verdict:
-                return " after ".join(filter(None, (item["check"], item["attack"])))
+        names = dict.fromkeys(item["check"] for item in checks if item["verdict"] == verdict)
+        if names:
+            return " and ".join(name.replace("_", " ") for name in names)
         for item in report.get("gates", ()):
             if item["verdict"] == verdict:
-                return f"the gate {item['name']}"
+                return f"the gate {item['name'].replace('_', ' ')}"
     return ""
 
 

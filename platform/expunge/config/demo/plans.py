@@ -29,7 +29,7 @@ TOFU_ARCHITECTURE: Mapping[str, Any] = {
 def hospital_plans(seed: int) -> list[Plan]:
     """Return a whole model on the wards' records and a sharded one on the clinics' records."""
     wards = generate_hospital(HospitalSettings(), seed=seed)
-    clinics = generate_hospital(HospitalSettings(), seed=seed + 1)
+    clinics = generate_hospital(HospitalSettings(), seed=seed + 2)
     return [
         Plan(
             "Ward assistant",
