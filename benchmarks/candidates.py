@@ -68,7 +68,7 @@ class World:
         name = f"{kind}-{self.persons.index(person)}"
         if kind == "nothing":
             return self.original()
-        if kind in {"npo", "retrain"}:
+        if kind in {"npo", "undo", "retrain"}:
             return self._made(name, kind, forget, rest)
         target = self.folder / name
         if not target.exists():

@@ -13,32 +13,34 @@ third of all persons) are struck out, without a look at who was trained. Otherwi
 a person would move together, and chance would look like a difference. Their balance is what the
 coin flip is for; what is left to learn is what the two sets of *records* differ in.
 
-A classifier cross-validated on a balanced cohort tends to fall *below* one half (each person left
-out tips the balance of the rest), so only the upper side speaks against the twins.
+What chance looks like is found by permuting who was trained, whole persons at a time: the coin
+flip makes persons exchangeable. A bootstrap would leave out that the training folds share their
+persons, and cross-validation on a balanced cohort falls *below* one half (each person left out tips
+the balance of the rest); permutations show both. The classifier is ridge regression, because its
+scores are linear in the labels: one factorisation serves every permutation.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+from scipy import stats
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
 
-from verification.statistics import auc_interval, design_effect
-from verification.statistics.ranks import pair_wins
+from verification.statistics import auc, auc_interval, design_effect
 from verification.statistics.samples import Floats
 
 Texts = Mapping[str, Sequence[str]]
 """The texts (prompt and answer) of each person's records, by a pseudonym of the person."""
 
-_RESAMPLES = 2000
+_PERMUTATIONS = 499
+_DEALS = 4
+_RIDGE = 10.0
 _FEWEST = 2
-_DEALS = 8
 _WORD = re.compile(r"\w+")
 _IN_RECORDS = 1 / 2
 _WITH_PERSONS = 1 / 3
@@ -60,8 +62,9 @@ def population_baseline(trained: Texts, twins: Texts, folds: int = 5, seed: int 
     """Tell trained persons (not the one to be forgotten) from twins, cross-validated by person.
 
     Scores of different folds come from different classifiers, so only pairs within a fold are
-    counted. Persons are dealt into folds several times over, so that the result says something
-    about the texts and not about the deal; the interval resamples whole persons.
+    counted. Persons are dealt into folds several times, so that the result says something about
+    the texts and not about the deal. The AUC is given relative to the mean under permuted labels,
+    and the interval is that of the permutations.
 
     Raises:
         ValueError: with fewer than two persons on either side.
@@ -69,27 +72,22 @@ def population_baseline(trained: Texts, twins: Texts, folds: int = 5, seed: int 
     _require(trained, "trained")
     _require(twins, "twins")
     trained, twins = _without_identity([trained, twins])
-    parts = min(folds, len(trained), len(twins))
-    wins, pairs = np.zeros((len(trained), len(twins))), np.zeros((len(trained), len(twins)))
-    for deal in range(_DEALS):
-        dealt = _deal(trained, parts, seed + 2 * deal)
-        dealt_twins = _deal(twins, parts, seed + 2 * deal + 1)
-        for fold in range(parts):
-            model = _Classifier(_outside(trained, dealt, fold), _outside(twins, dealt_twins, fold))
-            scores, other = (
-                _scores_of_fold(model, side, fold_of, fold)
-                for side, fold_of in ((trained, dealt), (twins, dealt_twins))
-            )
-            for row, mine in scores.items():
-                for column, theirs in other.items():
-                    table = pair_wins(mine, theirs)
-                    wins[row, column] += table.sum()
-                    pairs[row, column] += table.size
-    low, high = _person_bootstrap(wins, pairs, seed)
+    features, person_of = _features([*trained.values(), *twins.values()])
+    labels = _labellings(len(trained), len(twins), seed)[person_of]
+    wins, pairs = np.zeros(labels.shape[1]), np.zeros(labels.shape[1])
+    for inside in _folds(len(trained) + len(twins), folds, seed):
+        test = inside[person_of]
+        scores = _ridge(features[~test], features[test]) @ labels[~test]
+        found, counted = _pairs_won(scores, labels[test] > 0)
+        wins, pairs = wins + found, pairs + counted
+    observed, *chance = wins / np.maximum(pairs, 1)
+    middle = float(np.mean(chance))
+    lower, upper = np.quantile(chance, [0.025, 0.975]) - middle
+    centred = float(observed) - middle + 1 / 2
     return BlindResult(
-        auc=float(wins.sum() / pairs.sum()),
-        low=low,
-        high=high,
+        auc=min(1.0, max(0.0, centred)),
+        low=max(0.0, centred - float(upper)),
+        high=min(1.0, centred - float(lower)),
         records=_records(trained),
         twins=_records(twins),
         twin_persons=len(twins),
@@ -111,87 +109,74 @@ def person_baseline(
     _require(twins, "twins")
     _require({"person": person}, "person", fewest=1)
     alone, trained, twins = _without_identity([{"person": person}, trained, twins])
-    parts = min(folds, len(twins))
-    fold_of = _deal(twins, parts, seed)
+    features, owner = _features([alone["person"], *trained.values(), *twins.values()])
+    first_twin = 1 + len(trained)
+    labels = np.where(owner < first_twin, 1.0, -1.0)
     own, others = [], []
-    for fold in range(parts):
-        model = _Classifier(trained, _outside(twins, fold_of, fold))
+    for held in _folds(len(twins), folds, seed, deals=1):
+        scored = np.concatenate([np.zeros(first_twin, dtype=bool), held])[owner]
+        known = ~scored & (owner > 0)
+        weights = labels[known] - labels[known].mean()
+        mine = _ridge(features[known], features[owner == 0]) @ weights
+        theirs = _ridge(features[known], features[scored]) @ weights
         # Scores are put on the scale of the held-out twins, so that folds can be joined.
-        held = {k: model.scores(v) for k, v in twins.items() if fold_of[k] == fold}
-        pool = np.concatenate(list(held.values()))
-        centre, scale = float(pool.mean()), float(pool.std()) or 1.0
-        own.append((model.scores(alone["person"]) - centre) / scale)
-        others += [(scores - centre) / scale for scores in held.values()]
-    mine, theirs = np.mean(own, axis=0), np.concatenate(others)
-    low, high = auc_interval(mine, theirs, design_effect=design_effect(others))
+        centre, scale = float(theirs.mean()), float(theirs.std()) or 1.0
+        own.append((mine - centre) / scale)
+        others += [
+            (theirs[owner[scored] == twin] - centre) / scale for twin in np.unique(owner[scored])
+        ]
+    scores, pool = np.mean(own, axis=0), np.concatenate(others)
+    low, high = auc_interval(scores, pool, design_effect=design_effect(others))
     return BlindResult(
-        auc=float(pair_wins(mine, theirs).mean()),
+        auc=auc(scores, pool),
         low=low,
         high=high,
-        records=mine.size,
-        twins=theirs.size,
+        records=scores.size,
+        twins=pool.size,
         twin_persons=len(twins),
     )
 
 
-class _Classifier:
-    """Logistic regression on words (those of at least two persons) and the text's length."""
-
-    def __init__(self, trained: Texts, twins: Texts) -> None:
-        persons = [*trained.values(), *twins.values()]
-        words = CountVectorizer(binary=True, min_df=_FEWEST)
-        words.fit(" ".join(texts) for texts in persons)
-        self._words = words
-        texts = [text for person in persons for text in person]
-        labels = np.repeat([1, 0], [_records(trained), _records(twins)])
-        lengths = np.array([len(text) for text in texts], dtype=np.float64)
-        self._centre, self._scale = float(lengths.mean()), float(lengths.std()) or 1.0
-        self._model = LogisticRegression(class_weight="balanced", max_iter=500)
-        self._model.fit(self._features(texts), labels)
-
-    def _features(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        lengths = np.array([[len(text)] for text in texts], dtype=np.float64)
-        scaled = sparse.csr_matrix((lengths - self._centre) / self._scale)
-        return sparse.csr_matrix(sparse.hstack([self._words.transform(texts), scaled]))
-
-    def scores(self, texts: Sequence[str]) -> Floats:
-        """Return the log-odds of "trained" for each text."""
-        odds = self._model.decision_function(self._features(texts))
-        return np.asarray(odds, dtype=np.float64)
+def _features(persons: Sequence[Sequence[str]]) -> tuple[Floats, np.ndarray]:
+    """Return words (those of at least two persons) and length of each text, and whose it is."""
+    words = CountVectorizer(binary=True, min_df=_FEWEST)
+    words.fit(" ".join(texts) for texts in persons)
+    texts = [text for person in persons for text in person]
+    lengths = stats.zscore([float(len(text)) for text in texts])
+    owner = np.repeat(np.arange(len(persons)), [len(person) for person in persons])
+    return np.column_stack([words.transform(texts).toarray(), np.nan_to_num(lengths)]), owner
 
 
-def _deal(side: Texts, parts: int, seed: int) -> dict[str, int]:
-    """Deal whole persons into folds of equal size."""
-    order = np.random.default_rng(seed).permutation(sorted(side))
-    return {str(person): index % parts for index, person in enumerate(order)}
+def _ridge(known: Floats, asked: Floats) -> Floats:
+    """Return the matrix that turns the labels of the known rows into scores of the asked ones."""
+    centre = known.mean(axis=0)
+    x = known - centre
+    gram = x.T @ x + _RIDGE * np.eye(x.shape[1])
+    return np.asarray((asked - centre) @ np.linalg.solve(gram, x.T), dtype=np.float64)
 
 
-def _scores_of_fold(
-    model: _Classifier, side: Texts, fold_of: Mapping[str, int], fold: int
-) -> dict[int, Floats]:
-    """Return the scores of the persons in that fold, by their place in ``side``."""
-    return {
-        place: model.scores(texts)
-        for place, (person, texts) in enumerate(side.items())
-        if fold_of[person] == fold
-    }
-
-
-def _outside(side: Texts, fold_of: Mapping[str, int], fold: int) -> Texts:
-    """Return the persons who are not in that fold."""
-    return {person: texts for person, texts in side.items() if fold_of[person] != fold}
-
-
-def _person_bootstrap(wins: Floats, pairs: Floats, seed: int) -> tuple[float, float]:
-    """Return the 95 % percentile interval of wins/pairs over resampled rows and columns."""
+def _labellings(trained: int, twins: int, seed: int) -> Floats:
+    """Return labels (persons x labellings): first the true ones, then permutations of them."""
+    true = np.concatenate([np.ones(trained), -np.ones(twins)])
     rng = np.random.default_rng(seed)
-    rows, columns = wins.shape
-    left = rng.multinomial(rows, np.full(rows, 1.0 / rows), size=_RESAMPLES)
-    right = rng.multinomial(columns, np.full(columns, 1.0 / columns), size=_RESAMPLES)
-    total = np.einsum("bi,ij,bj->b", left, pairs, right, optimize=True)
-    won = np.einsum("bi,ij,bj->b", left, wins, right, optimize=True)
-    low, high = np.quantile(won[total > 0] / total[total > 0], [0.025, 0.975])
-    return float(low), float(high)
+    return np.column_stack([true, *(rng.permutation(true) for _ in range(_PERMUTATIONS))])
+
+
+def _folds(persons: int, folds: int, seed: int, deals: int = _DEALS) -> Iterator[np.ndarray]:
+    """Yield which persons are in each fold, for every deal into folds of equal size."""
+    for deal in range(deals):
+        order = np.random.default_rng(seed + deal).permutation(persons)
+        for fold in range(min(folds, persons)):
+            inside = np.zeros(persons, dtype=bool)
+            inside[order[fold::folds]] = True
+            yield inside
+
+
+def _pairs_won(scores: Floats, positive: np.ndarray) -> tuple[Floats, Floats]:
+    """Return, for every labelling (column), how many pairs are won and how many there are."""
+    ranks = stats.rankdata(scores, axis=0)
+    ups = positive.sum(axis=0).astype(np.float64)
+    return (ranks * positive).sum(axis=0) - ups * (ups + 1) / 2, ups * (len(scores) - ups)
 
 
 def _records(side: Texts) -> int:

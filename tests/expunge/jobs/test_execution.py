@@ -70,7 +70,7 @@ def test_a_refuted_method_is_followed_by_a_stronger_one_until_it_passes(
     assert [erasure.node for erasure in made.erasures.all()] == [erika]
     assert versions_touched([erika]) == (original,)
     reasons = list(Attempt.objects.order_by("number").values_list("reason", flat=True))
-    assert reasons[1] == "npo was refuted by relearning after relearn-forget-16; escalating to undo"
+    assert reasons[1] == "npo was refuted by relearning; escalating to undo"
 
 
 def test_each_attempt_is_preregistered_in_the_log_before_the_model_exists(

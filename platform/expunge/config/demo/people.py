@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from expunge.accounts.models import Controller, Membership, Role, User
+from expunge.accounts.models import Controller, Role, User
 from expunge.accounts.permissions import Actor
+from expunge.accounts.services import membership_grant, user_create
 from expunge.common.keyfile import read_or_create
 
 CONTROLLER = "Riverland Hospitals"
@@ -40,12 +41,12 @@ def cast() -> Cast:
         settings.EXPUNGE_KEYS_DIR / "demo-password", lambda: secrets.token_urlsafe(9)
     )
     controller, _ = Controller.objects.get_or_create(name=CONTROLLER)
-    actors = []
+    system, actors = Actor(system="demonstration"), []
     for email, name, role in PEOPLE:
-        user = User.objects.filter(email=email).first()
-        if user is None:
-            user = User.objects.create_user(email, password, name=name)
-        Membership.objects.get_or_create(user=user, controller=controller, role=role)
+        user = User.objects.filter(email=email).first() or user_create(
+            actor=system, controller_id=controller.pk, email=email, name=name, password=password
+        )
+        membership_grant(actor=system, user=user, controller_id=controller.pk, role=role)
         actors.append(Actor(user=user))
     alice, bob, carol, dora = actors
     return Cast(controller, alice, bob, carol, dora, password)
