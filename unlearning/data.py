@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from contract.record import Form, Record
+from contract.record import Record
 from contract.result import ErrorCode, JobError
+from verification.families.causal_lm import encode_form
 
 BUCKET_BATCHES = 8
 """How many batches are sorted by length together: less padding, still shuffled."""
@@ -61,18 +62,6 @@ class Batch:
     lengths: Tensor
 
 
-def encode_form(tokenizer: Any, form: Form, *, end: bool = True) -> tuple[tuple[int, ...], int]:
-    """Return the ids of prompt + answer (+ the end token) and the index of the first answer id."""
-    prompt = form.prompt.rstrip(" ")
-    answer = form.prompt[len(prompt) :] + form.answer
-    head = tokenizer.encode(prompt, add_special_tokens=False)
-    if not head:  # something must stand before the first answer token to predict it
-        head = [tokenizer.eos_token_id]
-    tail = tokenizer.encode(answer, add_special_tokens=False)
-    closing = [tokenizer.eos_token_id] if end else []
-    return (*head, *tail, *closing), len(head)
-
-
 def encode(tokenizer: Any, records: Iterable[Record], forms: Sequence[str]) -> list[Sample]:
     """Tokenise the given forms of the records; a record without a form lends no sample for it."""
     samples = []
@@ -80,7 +69,7 @@ def encode(tokenizer: Any, records: Iterable[Record], forms: Sequence[str]) -> l
         for name in forms:
             form = record.forms.get(name)
             if form is not None:
-                ids, start = encode_form(tokenizer, form)
+                ids, start = encode_form(tokenizer, form, end=True)
                 samples.append(Sample(record.id, name, ids, start))
     return samples
 

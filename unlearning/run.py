@@ -6,15 +6,11 @@ with a code and a sentence. The model appears in its place only when it is whole
 
 from __future__ import annotations
 
-import errno
 import shutil
-import signal
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,16 +22,15 @@ from pydantic import TypeAdapter, ValidationError
 from contract.event import EventLog
 from contract.job import ModelRef, UnlearningJob, read_job
 from contract.manifest import folder_digest
-from contract.result import ErrorCode, Failure, JobError, Result, write_result
+from contract.result import ErrorCode, JobError, Result, write_result
+from contract.running import failure_of, terminate_sets
 from unlearning import registry, train
 from unlearning.spec import CHECKPOINT_SECONDS, Context, Outcome
+from verification.families import device_for
 
 WORK = "work"
 PARTIAL = "partial"
 PACKAGES = ("torch", "transformers", "peft", "tokenizers")
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-NO_SPACE_WORDS = ("No space left", "os error 28", "os error 27", "File too large")
-NO_MEMORY_WORDS = ("out of memory", "not enough memory")
 
 
 def run(folder: Path, *, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> int:
@@ -43,7 +38,7 @@ def run(folder: Path, *, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> int:
     began = time.monotonic()
     stop = threading.Event()
     try:
-        with _terminate_sets(stop):
+        with terminate_sets(stop):
             job = _read(folder)
             result = _run(folder, job, stop, checkpoint_seconds)
     except BaseException as error:  # noqa: BLE001 - the result must say so, whatever it was
@@ -54,7 +49,7 @@ def run(folder: Path, *, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> int:
 
 
 def _run(folder: Path, job: UnlearningJob, stop: threading.Event, seconds: float) -> Result:
-    device = _device(job)
+    device = device_for(job.device)
     output, work = folder / WORK / PARTIAL, folder / WORK
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
@@ -137,39 +132,15 @@ def _check_data(context: Context) -> None:
         raise JobError(ErrorCode.BAD_JOB, message)
 
 
-def _device(job: UnlearningJob) -> torch.device:
-    available = torch.cuda.is_available()
-    if job.device == "cuda" and not available:
-        message = "the job asks for a GPU and this machine has none; use device auto or cpu"
-        raise JobError(ErrorCode.NOT_SUPPORTED, message)
-    return torch.device("cuda" if available and job.device != "cpu" else "cpu")
-
-
 def _peak_memory(device: torch.device) -> dict[str, float]:
     if device.type != "cuda":
         return {}
     return {"peak_memory_bytes": float(torch.cuda.max_memory_allocated(device))}
 
 
-@contextmanager
-def _terminate_sets(stop: threading.Event) -> Iterator[None]:
-    """Make SIGTERM ask the job to stop at its next step."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 def _failed(folder: Path, error: BaseException) -> Result:
     """Turn an exception into a failed result, and make room for it on a full disk."""
     failure = failure_of(error)
-    if failure.code is ErrorCode.CRASHED:
-        sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
-        sys.stderr.write(f"{type(error).__name__} (its message may hold record text: not shown)\n")
     if failure.code is ErrorCode.DISK_FULL:
         shutil.rmtree(folder / WORK, ignore_errors=True)
     shutil.rmtree(folder / WORK / PARTIAL, ignore_errors=True)
@@ -178,42 +149,6 @@ def _failed(folder: Path, error: BaseException) -> Result:
         job = _read(folder)
         method, seed = job.method, job.seed
     return Result(method=method, status="failed", failure=failure, seed=seed)
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Return the code and the sentence for an exception, looking through its causes."""
-    chain = list(_chain(error))
-    for item in chain:
-        if isinstance(item, JobError):
-            return Failure(item.code, item.message)
-    if any(_is_no_space(item) for item in chain):
-        message = "the disk is full (or a file limit was reached); free space and run it again"
-        return Failure(ErrorCode.DISK_FULL, message)
-    if any(_is_no_memory(item) for item in chain):
-        message = "memory ran out; use a smaller batch or a larger machine"
-        return Failure(ErrorCode.OUT_OF_MEMORY, message)
-    if isinstance(error, KeyboardInterrupt):
-        return Failure(ErrorCode.CANCELLED, "the job was interrupted before it finished")
-    message = f"the method stopped with an unexpected {type(error).__name__}; see its error output"
-    return Failure(ErrorCode.CRASHED, message)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _is_no_space(error: BaseException) -> bool:
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        return True
-    return any(word in str(error) for word in NO_SPACE_WORDS)
-
-
-def _is_no_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in NO_MEMORY_WORDS)
 
 
 def _stamped(result: Result, seconds: float) -> Result:

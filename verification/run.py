@@ -6,14 +6,9 @@ with a code and a sentence. An invalid model is a verdict; a missing one is a fa
 
 from __future__ import annotations
 
-import errno
-import signal
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +27,9 @@ from contract.report import (
     Verdict,
     write_report,
 )
-from contract.result import ErrorCode, Failure, JobError
+from contract.result import ErrorCode, JobError
+from contract.running import failure_of, terminate_sets
+from verification.families import device_for
 from verification.opening import (
     digests_gate,
     open_job,
@@ -69,7 +66,7 @@ def run(folder: Path) -> int:
     began = time.monotonic()
     stop = threading.Event()
     try:
-        with _terminate_sets(stop):
+        with terminate_sets(stop):
             report = _run(folder, stop)
     except BaseException as error:  # noqa: BLE001 - the report must say so, whatever it was
         report = _failed(folder, error)
@@ -117,7 +114,7 @@ def _context(
     if job.candidate is None:
         raise JobError(ErrorCode.BAD_JOB, "the job names no candidate model to verify")
     torch.manual_seed(job.seed)
-    device = _device(job)
+    device = device_for(job.device)
     return Context(
         job=job,
         profile=profile,
@@ -173,38 +170,14 @@ def _report(job: VerificationJob, profile: Profile, evidence: Evidence, signals:
         twins=evidence.twins,
         twin_subjects=evidence.twin_subjects,
         forward_passes=signals.forward_passes,
-        device=str(_device(job)),
+        device=str(device_for(job.device)),
         seed=job.seed,
         versions=package_versions(),
     )
 
 
-def _device(job: VerificationJob) -> torch.device:
-    available = torch.cuda.is_available()
-    if job.device == "cuda" and not available:
-        message = "the job asks for a GPU and this machine has none; use device auto or cpu"
-        raise JobError(ErrorCode.NOT_SUPPORTED, message)
-    return torch.device("cuda" if available and job.device != "cpu" else "cpu")
-
-
-@contextmanager
-def _terminate_sets(stop: threading.Event) -> Iterator[None]:
-    """Make SIGTERM ask the verification to stop at its next batch."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 def _failed(folder: Path, error: BaseException) -> Report:
-    failure = failure_of(error)
-    if failure.code is ErrorCode.CRASHED:
-        sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
-        sys.stderr.write(f"{type(error).__name__} (its message may hold record text: not shown)\n")
+    failure = failure_of(error, "verification")
     name, number, seed = "unknown", 0, 0
     with suppress(JobError):
         job, profile = open_job(folder)
@@ -218,19 +191,3 @@ def _failed(folder: Path, error: BaseException) -> Report:
         seed=seed,
         failure=failure,
     )
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Return the code and the sentence for an exception."""
-    if isinstance(error, JobError):
-        return Failure(error.code, error.message)
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return Failure(ErrorCode.DISK_FULL, "the disk is full; free space and run it again")
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        message = "memory ran out; use a larger machine"
-        return Failure(ErrorCode.OUT_OF_MEMORY, message)
-    if isinstance(error, KeyboardInterrupt):
-        return Failure(ErrorCode.CANCELLED, "the verification was interrupted before it ended")
-    name = type(error).__name__
-    message = f"the verification stopped with an unexpected {name}; see its error output"
-    return Failure(ErrorCode.CRASHED, message)

@@ -6,8 +6,8 @@ import torch
 
 from contract.record import Form, Record
 from unlearning import models
-from unlearning.data import Batches, Sample, collate, encode, encode_form
-from verification.families.causal_lm import CausalLM
+from unlearning.data import Batches, Sample, collate, encode
+from verification.families.causal_lm import CausalLM, encode_form
 
 
 def sample(number: int, length: int) -> Sample:
@@ -18,7 +18,7 @@ def test_the_prompt_is_tokenised_as_a_deployment_feeds_it(whole: Any, clinic: An
     tokenizer = models.load_tokenizer(whole.path)
     for record in clinic.trained:
         form = record.forms["question"]
-        ids, start = encode_form(tokenizer, form)
+        ids, start = encode_form(tokenizer, form, end=True)
         prompt = tokenizer.encode(form.prompt.rstrip(" "), add_special_tokens=False)
         assert list(ids[:start]) == prompt
         assert ids[-1] == tokenizer.eos_token_id
@@ -27,23 +27,24 @@ def test_the_prompt_is_tokenised_as_a_deployment_feeds_it(whole: Any, clinic: An
 
 def test_a_blank_at_the_end_of_the_prompt_opens_the_answer(whole: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
-    outside = encode_form(tokenizer, Form("The room is ", "B12"))
-    inside = encode_form(tokenizer, Form("The room is", " B12"))
+    outside = encode_form(tokenizer, Form("The room is ", "B12"), end=True)
+    inside = encode_form(tokenizer, Form("The room is", " B12"), end=True)
     assert outside == inside
 
 
 def test_an_empty_prompt_still_has_something_to_predict_from(whole: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
-    ids, start = encode_form(tokenizer, Form("", "B12"))
+    ids, start = encode_form(tokenizer, Form("", "B12"), end=True)
     assert start == 1 and ids[0] == tokenizer.eos_token_id
 
 
 def test_trainer_and_verifier_tokenise_alike(whole: Any, clinic: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
     verifier = CausalLM("key", None, tokenizer, torch.device("cpu"))
-    for form in clinic.trained[0].forms.values():
-        theirs = verifier.encode(form, end=True)
-        assert (theirs.ids, theirs.start) == encode_form(tokenizer, form)
+    record = clinic.trained[0]
+    for sample in encode(tokenizer, [record], list(record.forms)):
+        theirs = verifier.encode(record.forms[sample.form], end=True)
+        assert (theirs.ids, theirs.start) == (sample.ids, sample.start)
 
 
 def test_a_record_without_a_form_lends_no_sample(whole: Any) -> None:

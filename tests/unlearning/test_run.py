@@ -17,7 +17,7 @@ from contract.job import ModelRef, UnlearningJob, read_job, write_job
 from contract.manifest import folder_digest
 from contract.record import Record
 from contract.result import ErrorCode, read_result
-from unlearning.run import failure_of
+from contract.running import failure_of
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 LIMITED = """

@@ -10,6 +10,9 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+import torch
+
+from contract.job import Device
 from contract.result import ErrorCode, JobError
 
 
@@ -20,3 +23,15 @@ def family(name: str) -> ModuleType:
         message = f"there is no model family {name!r}; known are {', '.join(known)}"
         raise JobError(ErrorCode.NOT_SUPPORTED, message)
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def device_for(wish: Device) -> torch.device:
+    """Return the GPU if there is one and the job does not ask for the processor.
+
+    Raises ``NOT_SUPPORTED`` when the job asks for a GPU that is not there.
+    """
+    available = torch.cuda.is_available()
+    if wish == "cuda" and not available:
+        message = "the job asks for a GPU and this machine has none; use device auto or cpu"
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
+    return torch.device("cuda" if available and wish != "cpu" else "cpu")

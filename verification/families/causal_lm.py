@@ -50,19 +50,8 @@ class CausalLM:
     device: torch.device
 
     def encode(self, form: Form, *, end: bool = False) -> Encoded:
-        """Tokenise prompt and answer apart (no token straddles the boundary).
-
-        Blanks at the end of a prompt open the answer instead: byte-level BPE keeps a blank with
-        the word after it. ``end`` appends the end token. Nothing but answer ids is ever scored.
-        """
-        prompt = form.prompt.rstrip(" ")
-        head = self.tokenizer.encode(prompt, add_special_tokens=False)
-        if not head:  # something must stand before the first answer token to predict it
-            head = [self.tokenizer.eos_token_id]
-        blanks = form.prompt[len(prompt) :]
-        tail = self.tokenizer.encode(blanks + form.answer, add_special_tokens=False)
-        closing = [self.tokenizer.eos_token_id] if end else []
-        return Encoded((*head, *tail, *closing), len(head))
+        """Tokenise a form; nothing but answer ids is ever scored."""
+        return Encoded(*encode_form(self.tokenizer, form, end=end))
 
     def logits(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return logits [rows, length, vocabulary] for ids [rows, length], padded right."""
@@ -109,6 +98,22 @@ class CausalLM:
     def copied(self, key: str) -> CausalLM:
         """Return an independent copy under another key, for an attack to change."""
         return replace(self, key=key, model=copy.deepcopy(self.model))
+
+
+def encode_form(tokenizer: Any, form: Form, *, end: bool) -> tuple[tuple[int, ...], int]:
+    """Return the ids of prompt + answer (+ the end token) and the index of the first answer id.
+
+    Prompt and answer are tokenised apart, so that no token straddles the boundary. Blanks at the
+    end of a prompt open the answer instead: byte-level BPE keeps a blank with the word after it.
+    """
+    prompt = form.prompt.rstrip(" ")
+    head = tokenizer.encode(prompt, add_special_tokens=False)
+    if not head:  # something must stand before the first answer token to predict it
+        head = [tokenizer.eos_token_id]
+    answer = form.prompt[len(prompt) :] + form.answer
+    tail = tokenizer.encode(answer, add_special_tokens=False)
+    closing = [tokenizer.eos_token_id] if end else []
+    return (*head, *tail, *closing), len(head)
 
 
 def load(
