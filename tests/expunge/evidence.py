@@ -93,7 +93,6 @@ def relearning(*, passed: bool) -> CheckResult:
                 0.15,
             ),
         ),
-        before=(Estimate("Accuracy beyond the twins after 16 steps", 0.83, 0.74, 0.9),),
         records=16,
         controls=176,
         charts=(

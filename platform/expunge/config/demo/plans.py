@@ -29,7 +29,9 @@ TOFU_ARCHITECTURE: Mapping[str, Any] = {
 def hospital_plans(seed: int) -> list[Plan]:
     """Return a whole model on the wards' records and a sharded one on the clinics' records."""
     wards = generate_hospital(HospitalSettings(), seed=seed)
-    clinics = generate_hospital(HospitalSettings(), seed=seed + 2)
+    # Fewer patients with longer studies: one study alone is enough to be tested.
+    longer = HospitalSettings(institutions=2, pairs=6, sections=6, facts=4, public=6)
+    clinics = generate_hospital(longer, seed=seed + 2)
     return [
         Plan(
             "Ward assistant",

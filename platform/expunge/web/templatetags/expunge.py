@@ -108,9 +108,12 @@ def short(digest: str) -> str:
 
 
 @register.filter
-def number(value: float | None) -> str:
-    """Return a statistic to three significant digits; an absent one is a dash."""
-    return "-" if value is None else f"{value:.3g}"
+def number(value: float | str | None) -> str:
+    """Return a statistic to three significant digits; an absent one is a dash.
+
+    A template hands over an empty text for what is not there.
+    """
+    return f"{value:.3g}" if isinstance(value, float | int) else "-"
 
 
 @register.filter
