@@ -56,6 +56,16 @@ def test_no_address_on_a_page_holds_a_name(signed_in: SignedIn, grand_tour: Tour
             assert not any(part in link for part in parts), name
 
 
+def test_an_ended_ticket_no_longer_names_the_person(signed_in: SignedIn, grand_tour: Tour) -> None:
+    alice = signed_in(grand_tour.people.alice)
+    pages = {
+        name: alice.get(f"/tickets/{grand_tour.tickets[name].pk}/").content.decode()
+        for name in ("review", "closed", "rejected")
+    }
+    named = {name for name, page in pages.items() if any(person in page for person in NAMES)}
+    assert named == {"review"}
+
+
 def test_a_stranger_is_asked_to_sign_in_everywhere() -> None:
     samples = {
         "uuid": "00000000-0000-4000-8000-000000000000",
