@@ -31,7 +31,7 @@ import numpy as np
 from scipy import stats
 from sklearn.feature_extraction.text import CountVectorizer
 
-from verification.statistics import auc, auc_interval, design_effect
+from verification.statistics import auc
 from verification.statistics.samples import Floats
 
 Texts = Mapping[str, Sequence[str]]
@@ -100,7 +100,8 @@ def person_baseline(
     """Tell this person's records from twins, with a classifier that learned from neither.
 
     Trained on everyone else against part of the twins, it scores the person and the other part;
-    each twin is held out once. The interval is widened by the twins' own design effect.
+    each twin is held out once. The interval is what one more twin, drawn alike, would fall into
+    (a prediction interval over the twins' own AUCs): a person is one draw, however many records.
 
     Raises:
         ValueError: with fewer than two persons on either side, or no record.
@@ -126,15 +127,23 @@ def person_baseline(
             (theirs[owner[scored] == twin] - centre) / scale for twin in np.unique(owner[scored])
         ]
     scores, pool = np.mean(own, axis=0), np.concatenate(others)
-    low, high = auc_interval(scores, pool, design_effect=design_effect(others))
+    value, spread = auc(scores, pool), _spread(others)
     return BlindResult(
-        auc=auc(scores, pool),
-        low=low,
-        high=high,
+        auc=value,
+        low=max(0.0, value - spread),
+        high=min(1.0, value + spread),
         records=scores.size,
         twins=pool.size,
         twin_persons=len(twins),
     )
+
+
+def _spread(twins: Sequence[Floats]) -> float:
+    """Return the half-width of the 95 % prediction interval of a twin's AUC against the others."""
+    count = len(twins)
+    own = [auc(twins[k], np.concatenate([*twins[:k], *twins[k + 1 :]])) for k in range(count)]
+    quantile = stats.t.ppf(0.975, count - 1)
+    return float(quantile * np.std(own, ddof=1) * np.sqrt(1 + 1 / count))
 
 
 def _features(persons: Sequence[Sequence[str]]) -> tuple[Floats, np.ndarray]:
