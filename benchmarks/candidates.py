@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from transformers.utils import logging
 
 from contract.job import (
     ModelRef,
@@ -105,6 +106,7 @@ class World:
 
 def world(folder: Path, seed: int, *, small: bool = True) -> World:
     """Return a hospital with models; ``small`` ones train in seconds and still memorise."""
+    logging.disable_progress_bar()
     settings = HospitalSettings(institutions=2, pairs=6, public=0) if small else HospitalSettings()
     recipe = Recipe(vocabulary=1024, epochs=24 if small else 16, batch=32, seed=seed)
     return World(folder / f"world-{seed}", generate_hospital(settings, seed), recipe)
