@@ -7,9 +7,6 @@ from corpora.assignment import Arm
 from corpora.dataset import DatasetError
 from corpora.tofu import load_tofu
 
-PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "tofu"
-published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the TOFU files are not here")
-
 NAMES = ("Ada Lind", "Bo O'Dell", "", "Dora van Dyke", "Ezra Poe", "Fay Low")
 
 
@@ -118,31 +115,28 @@ def test_an_incomplete_author_is_refused(folder: Path) -> None:
         load_tofu(folder)
 
 
-@published
 @pytest.mark.shared_data
-def test_the_published_authors_are_nearly_all_found_by_name() -> None:
-    dataset = load_tofu(PUBLISHED, authors=100, twins=100)
+def test_the_published_authors_are_nearly_all_found_by_name(shared_data: Path) -> None:
+    dataset = load_tofu(shared_data / "tofu", authors=100, twins=100)
     labels = [key[0] for key in dataset.arms]
     assert len(labels) == 200 and len(dataset.records) == 4000
     assert sum(label.startswith("Author ") for label in labels) <= 2
     assert {"Jaime Vasquez", "Basil Mahfouz Al-Kuwaiti", "Nikolai Abilov"} <= set(labels)
 
 
-@published
 @pytest.mark.shared_data
-def test_forty_published_authors_have_paraphrases_and_wrong_answers() -> None:
-    dataset = load_tofu(PUBLISHED, authors=20, twins=20, public=10, seed=4)
+def test_forty_published_authors_have_paraphrases_and_wrong_answers(shared_data: Path) -> None:
+    dataset = load_tofu(shared_data / "tofu", authors=20, twins=20, public=10, seed=4)
     for record in dataset.arm(Arm.TRAINED) + dataset.arm(Arm.TWIN):
         assert len(record.forms["question"].wrong) == 5
         assert record.forms["calibration"].prompt != record.forms["question"].prompt
     assert len(dataset.arm(Arm.PUBLIC)) == 200
 
 
-@published
 @pytest.mark.shared_data
-def test_the_rows_of_a_published_author_stay_together_and_in_order() -> None:
-    dataset = load_tofu(PUBLISHED, authors=100, twins=100)
-    lines = (PUBLISHED / "full.json").read_text(encoding="utf-8").splitlines()
+def test_the_rows_of_a_published_author_stay_together_and_in_order(shared_data: Path) -> None:
+    dataset = load_tofu(shared_data / "tofu", authors=100, twins=100)
+    lines = (shared_data / "tofu" / "full.json").read_text(encoding="utf-8").splitlines()
     rows_of_author = [json.loads(line)["answer"] for line in lines[198 * 20 : 199 * 20]]
     records = dataset.subject_records(("Basil Mahfouz Al-Kuwaiti",))
     assert [record.forms["question"].answer for record in records] == rows_of_author
