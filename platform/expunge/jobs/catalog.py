@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from contract.canonical import read_json
-from contract.catalog import CATALOG, Catalog, CheckCard, MethodCard
+from contract.catalog import CATALOG, Catalog, MethodCard
 
 CATALOG_FILE = Path(__file__).with_name("catalog.json")
 
@@ -20,8 +20,3 @@ def catalog() -> Catalog:
 def method_card(name: str) -> MethodCard | None:
     """Return the card of a method, if there is one of this name."""
     return next((card for card in catalog().methods if card.name == name), None)
-
-
-def check_card(name: str) -> CheckCard | None:
-    """Return the card of a check, if there is one of this name."""
-    return next((card for card in catalog().checks if card.name == name), None)

@@ -12,6 +12,10 @@ os.environ.setdefault(
 
 from expunge.config.settings.base import *
 
+# A cache per test process, for a test that empties its own would empty the others' too.
+if "REDIS_URL" not in os.environ:
+    _NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    CACHES["default"]["LOCATION"] = f"{REDIS_URL}?db={1 + _NUMBER % 15}"
 # A database per test process: two runs on one machine never meet.
 DATABASES["default"]["TEST"] = {"NAME": f"test_{os.getpid()}"}
 SECRET_KEY = "only-for-tests-" + "0" * 40
