@@ -1,14 +1,16 @@
-"""Controllers, users, the roles users hold per controller, and API tokens."""
+"""Controllers and their policies, users, the roles users hold, and API tokens."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
-from expunge.common.models import BaseModel
+from expunge.common.models import BaseModel, ImmutableModel
 
 
 class Controller(BaseModel):
@@ -42,12 +44,13 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(BaseModel, AbstractBaseUser, PermissionsMixin):
-    """A person who signs in."""
+    """A person who signs in. An empty ``language`` follows the browser's."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
     time_zone = models.CharField(max_length=64, default="Europe/Berlin")
+    language = models.CharField(max_length=10, blank=True)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -61,11 +64,11 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
 class Role(models.TextChoices):
     """What a person does for a controller."""
 
-    DPO = "dpo", "Data-protection officer"
-    APPROVER = "approver", "Approver"
-    ENGINEER = "engineer", "ML engineer"
-    AUDITOR = "auditor", "Auditor"
-    ADMINISTRATOR = "administrator", "Administrator"
+    DPO = "dpo", _("Data-protection officer")
+    APPROVER = "approver", _("Approver")
+    ENGINEER = "engineer", _("ML engineer")
+    AUDITOR = "auditor", _("Auditor")
+    ADMINISTRATOR = "administrator", _("Administrator")
 
 
 class Membership(BaseModel):
@@ -99,3 +102,39 @@ class ApiToken(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+def _second_factor_roles() -> list[str]:
+    return list(settings.EXPUNGE_SECOND_FACTOR_ROLES)
+
+
+class ControllerPolicy(ImmutableModel):
+    """What an organisation chose, written once: a change is a new row with the next number.
+
+    The defaults hold for an organisation that never chose. ``ladder`` names the methods that may
+    be tried (empty: all of the platform's), ``profile`` what a new ticket must show unless it
+    says otherwise, ``batch_window_minutes`` how long approved work waits for company (0: not at
+    all), ``retention_months`` how long the proof of a GDPR request is kept.
+    """
+
+    controller = models.ForeignKey(Controller, on_delete=models.CASCADE, related_name="policies")
+    number = models.PositiveIntegerField()
+    changed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    profile = models.CharField(max_length=40, default="erasure")
+    ladder = ArrayField(models.CharField(max_length=60), default=list)
+    batch_window_minutes = models.PositiveIntegerField(default=0)
+    identity_expiry_days = models.PositiveIntegerField(default=30)
+    retention_months = models.PositiveIntegerField(default=36)
+    second_factor_roles = ArrayField(
+        models.CharField(max_length=20, choices=Role.choices), default=_second_factor_roles
+    )
+    public_intake = models.BooleanField(default=False)
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["controller", "number"], name="policy_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"policy {self.number} of {self.controller_id}"

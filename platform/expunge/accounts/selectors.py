@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from expunge.accounts.models import ApiToken, Controller, Membership
+from expunge.accounts.models import ApiToken, Controller, ControllerPolicy, Membership
 from expunge.accounts.permissions import Actor, Permission
 
 
@@ -36,6 +36,19 @@ def tokens_of(actor: Actor) -> QuerySet[ApiToken]:
         .select_related("controller")
         .order_by("-created_at")
     )
+
+
+def policy_of(controller_id: UUID) -> ControllerPolicy:
+    """Return the organisation's policy in force; the defaults, with number 0, if it never chose."""
+    chosen = ControllerPolicy.objects.filter(controller_id=controller_id).first()
+    return chosen or ControllerPolicy(controller_id=controller_id, number=0)
+
+
+def policy_history(actor: Actor, controller_id: UUID) -> QuerySet[ControllerPolicy]:
+    """Return every policy the organisation ever had, newest first, for its administrators."""
+    if not actor.may(Permission.ADMINISTER, controller_id):
+        return ControllerPolicy.objects.none()
+    return ControllerPolicy.objects.filter(controller_id=controller_id).select_related("changed_by")
 
 
 def scopes_grantable(actor: Actor, controller_id: UUID) -> tuple[Permission, ...]:

@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "expunge.web.middleware.LanguageMiddleware",
     "expunge.web.middleware.TimeZoneMiddleware",
     "expunge.web.middleware.DomainErrorMiddleware",
 ]
@@ -71,6 +72,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "expunge.web.context.workplace",
@@ -99,8 +101,12 @@ LOGIN_REDIRECT_URL = "web:dashboard"
 LOGOUT_REDIRECT_URL = "web:sign-in"
 
 LANGUAGE_CODE = "en"
-# The pages are in English; another language joins when its translation does.
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [ROOT / "platform" / "expunge" / "locale"]
+FORMAT_MODULE_PATH = ["expunge.config.formats"]
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -191,6 +197,8 @@ EXPUNGE_CERTIFICATES_DIR = VAR / "certificates"
 EXPUNGE_KEYS_DIR = Path(os.environ.get("EXPUNGE_KEYS_DIR", VAR / "keys"))
 EXPUNGE_KEYS_GENERATE = True
 EXPUNGE_TSA_URL = os.environ.get("EXPUNGE_TSA_URL", "")
+# Who needs a second factor where the organisation has not chosen; production asks for more.
+EXPUNGE_SECOND_FACTOR_ROLES: tuple[str, ...] = ()
 EXPUNGE_ISSUER = os.environ.get("EXPUNGE_ISSUER", "Expunge (development)")
 EXPUNGE_LOG_ORIGIN = os.environ.get("EXPUNGE_LOG_ORIGIN", "expunge.localhost/audit")
 # Which Python runs the libraries (this one when empty), and where it finds them.

@@ -27,6 +27,7 @@ EXPUNGE_KEYS_GENERATE = False
 EXPUNGE_TSA_URL = required("EXPUNGE_TSA_URL")
 EXPUNGE_ISSUER = required("EXPUNGE_ISSUER")
 EXPUNGE_LOG_ORIGIN = required("EXPUNGE_LOG_ORIGIN")
+EXPUNGE_SECOND_FACTOR_ROLES = ("dpo", "approver", "administrator")
 required("DATABASE_URL")
 required("REDIS_URL")
 
