@@ -111,7 +111,7 @@ def main() -> int:
             NODES: str(_write(Path(folder) / "nodes", _patients())),
             RATE: str(options.rate),
         }
-        _await_site(address)
+        await_site(address)
         before = _counts()
         _locust(address, options.seconds, environment)
         answers = [line.split() for line in filed.read_text(encoding="ascii").splitlines()]
@@ -155,7 +155,8 @@ def _write(path: Path, lines: Sequence[str]) -> Path:
     return path
 
 
-def _await_site(address: str) -> None:
+def await_site(address: str) -> None:
+    """Wait until the site answers."""
     import httpx  # noqa: PLC0415 - not needed inside locust
 
     for _ in range(100):
