@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -77,6 +78,27 @@ def membership_revoke(*, actor: Actor, membership: Membership) -> None:
     actor.require(Permission.ADMINISTER, membership.controller_id)
     _audit_role(AccountEvent.MEMBERSHIP_REVOKED, actor, membership)
     membership.delete()
+
+
+@transaction.atomic
+def language_prefer(*, actor: Actor, language: str) -> None:
+    """Keep the language in which a person wants the pages and mails; empty follows the browser.
+
+    It concerns nobody else and changes nothing about a request, so the audit log is spared it.
+
+    Raises:
+        InvalidInputError: ``language_unknown``.
+        NotAllowedError: ``person_needed``.
+    """
+    if actor.user is None:
+        raise NotAllowedError("person_needed", "Only a person has a language.")
+    known = [code for code, _ in settings.LANGUAGES]
+    if language and language not in known:
+        raise InvalidInputError(
+            "language_unknown", f"A language is one of {', '.join(known)}.", field="language"
+        )
+    User.objects.filter(pk=actor.user.pk).update(language=language)
+    actor.user.language = language
 
 
 @transaction.atomic

@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from expunge.common.errors import DomainError
 from expunge.web import throttle
 
 LONGEST_TEXT = 4000
 SIGN_IN_ERRORS = {
-    "invalid_login": "This mail address and password do not belong together.",
-    "inactive": "This account is closed.",
-    "throttled": "Too many failed attempts. Wait a quarter of an hour, then try again.",
+    "invalid_login": _("This mail address and password do not belong together."),
+    "inactive": _("This account is closed."),
+    "throttled": _("Too many failed attempts. Wait a quarter of an hour, then try again."),
 }
 
 
@@ -52,7 +53,7 @@ class SignInForm(Styled, AuthenticationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.error_messages = {**SIGN_IN_ERRORS}
-        self.fields["username"].label = "Mail address"
+        self.fields["username"].label = _("Mail address")
 
     def clean(self) -> dict[str, Any]:
         """Check the password unless there were too many failures lately."""

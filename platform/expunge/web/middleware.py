@@ -1,4 +1,4 @@
-"""Times in the person's own zone, and errors a person can act on as a page instead of a crash."""
+"""The person's own language and time zone, and errors as pages a person can act on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,30 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from expunge.common.errors import DomainError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class LanguageMiddleware:
+    """Speaks the language a signed-in person chose; else cookie and browser have said which."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request in the person's language."""
+        chosen = getattr(request.user, "language", "")
+        if not chosen or not translation.check_for_language(chosen):
+            return self.get_response(request)
+        with translation.override(chosen):
+            request.LANGUAGE_CODE = translation.get_language()
+            response = self.get_response(request)
+            response.headers["Content-Language"] = chosen
+        return response
 
 
 class TimeZoneMiddleware:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from django import forms
 from django.http import QueryDict
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from expunge.tickets.models import Ticket
 from expunge.tickets.rules import Task
@@ -18,45 +20,49 @@ from expunge.web.forms import LONGEST_TEXT, Styled
 class TaskCard:
     """The label of a task's text, what the task means, and the tone of its button."""
 
-    words: str
-    explanation: str
+    words: str | Promise
+    explanation: str | Promise
     tone: str = "plain"
 
 
 CARDS: Mapping[Task, TaskCard] = {
     Task.IDENTITY_CONFIRM: TaskCard(
-        "How it was shown",
-        "The person has shown who they are. The ticket goes to review.",
+        _("How it was shown"),
+        _("The person has shown who they are. The ticket goes to review."),
         "primary",
     ),
     Task.SUBMIT: TaskCard(
-        "Finding of the review",
-        "Ground, scope and exemptions are checked. A second person then approves.",
+        _("Finding of the review"),
+        _("Ground, scope and exemptions are checked. A second person then approves."),
         "primary",
     ),
     Task.APPROVE: TaskCard(
-        "Why you approve",
-        "The work begins at once: every model that holds the data is changed and attacked.",
+        _("Why you approve"),
+        _("The work begins at once: every model that holds the data is changed and attacked."),
         "primary",
     ),
-    Task.SEND_BACK: TaskCard("What is missing", "The ticket goes back to review."),
+    Task.SEND_BACK: TaskCard(_("What is missing"), _("The ticket goes back to review.")),
     Task.REJECT: TaskCard(
-        "What the person is told",
-        "This ends the ticket. The person is told why, and which remedies they have.",
+        _("What the person is told"),
+        _("This ends the ticket. The person is told why, and which remedies they have."),
         "harm",
     ),
-    Task.WITHDRAW: TaskCard("Remark", "This ends the ticket; work in progress is stopped.", "harm"),
-    Task.HOLD: TaskCard("Authority and matter", "Nothing is erased until the hold is released."),
-    Task.RELEASE: TaskCard("Why it ends", "The ticket resumes where it stood.", "primary"),
+    Task.WITHDRAW: TaskCard(
+        _("Remark"), _("This ends the ticket; work in progress is stopped."), "harm"
+    ),
+    Task.HOLD: TaskCard(
+        _("Authority and matter"), _("Nothing is erased until the hold is released.")
+    ),
+    Task.RELEASE: TaskCard(_("Why it ends"), _("The ticket resumes where it stood."), "primary"),
     Task.EXTEND: TaskCard(
-        "What the person is told", "Possible once, and only inside the first period."
+        _("What the person is told"), _("Possible once, and only inside the first period.")
     ),
     Task.RETRY: TaskCard(
-        "Remark", "Adds further attempts; nothing in the history changes.", "primary"
+        _("Remark"), _("Adds further attempts; nothing in the history changes."), "primary"
     ),
     Task.CLOSE_UNVERIFIED: TaskCard(
-        "What the person is told",
-        "This ends the ticket without a certificate, and says so.",
+        _("What the person is told"),
+        _("This ends the ticket without a certificate, and says so."),
         "harm",
     ),
 }
@@ -65,7 +71,7 @@ CARDS: Mapping[Task, TaskCard] = {
 class TaskForm(Styled):
     """The reasons one task asks for."""
 
-    code = forms.ChoiceField(label="Reason")
+    code = forms.ChoiceField(label=_("Reason"))
     text = forms.CharField(max_length=LONGEST_TEXT, widget=forms.Textarea(attrs={"rows": 3}))
 
     def __init__(self, task: Task, ticket: Ticket, data: QueryDict | None = None) -> None:
@@ -77,5 +83,5 @@ class TaskForm(Styled):
         if spec.codes is None:
             del self.fields["code"]
         else:
-            choices = [("", "Choose a reason"), *spec.codes(ticket.regime)]
+            choices = [("", _("Choose a reason")), *spec.codes(ticket.regime)]
             self.fields["code"].choices = choices  # type: ignore[attr-defined]

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from contract.catalog import Effect
 from contract.report import Tier, Verdict
 from expunge.jobs.catalog import method_card
@@ -20,78 +23,86 @@ Tone = Literal["good", "bad", "warn", "busy", "still"]
 class Word:
     """A short label, the tone it is shown in, and a sentence that explains it."""
 
-    label: str
+    label: str | Promise
     tone: Tone
-    sentence: str = ""
+    sentence: str | Promise = ""
 
 
 T, J, A, V = TicketState, JobState, AttemptState, Verdict
 WORDS: Mapping[type, Mapping[str, Word]] = {
     TicketState: {
-        T.RECEIVED: Word("Received", "still", "Filed. Next: confirm who is asking, then review."),
+        T.RECEIVED: Word(
+            _("Received"), "still", _("Filed. Next: confirm who is asking, then review.")
+        ),
         T.IDENTITY_PENDING: Word(
-            "Identity pending", "warn", "Waiting until it is shown who is asking."
+            _("Identity pending"), "warn", _("Waiting until it is shown who is asking.")
         ),
-        T.UNDER_REVIEW: Word("Under review", "busy", "A reviewer checks ground and scope."),
+        T.UNDER_REVIEW: Word(_("Under review"), "busy", _("A reviewer checks ground and scope.")),
         T.AWAITING_APPROVAL: Word(
-            "Awaiting approval", "warn", "A second person must approve; not the requester."
+            _("Awaiting approval"), "warn", _("A second person must approve; not the requester.")
         ),
-        T.APPROVED: Word("Approved", "busy", "The work starts by itself."),
-        T.IN_PROGRESS: Word("In progress", "busy", "Models are being changed and attacked."),
-        T.VERIFIED: Word("Verified", "good", "Every model passed; the certificate is being made."),
+        T.APPROVED: Word(_("Approved"), "busy", _("The work starts by itself.")),
+        T.IN_PROGRESS: Word(_("In progress"), "busy", _("Models are being changed and attacked.")),
+        T.VERIFIED: Word(
+            _("Verified"), "good", _("Every model passed; the certificate is being made.")
+        ),
         T.VERIFICATION_FAILED: Word(
-            "Verification failed",
+            _("Verification failed"),
             "bad",
-            "No method could be shown to have worked. Retry, or close as not verified.",
+            _("No method could be shown to have worked. Retry, or close as not verified."),
         ),
         T.CONTAINED: Word(
-            "Contained only", "warn", "Answers are suppressed; the models are unchanged."
+            _("Contained only"), "warn", _("Answers are suppressed; the models are unchanged.")
         ),
-        T.CERTIFIED: Word("Certified", "good", "The certificate is issued."),
-        T.CLOSED: Word("Closed", "still", "Ended; what the person wrote has been destroyed."),
-        T.REJECTED: Word("Rejected", "still", "Refused with a reason and the person's remedies."),
-        T.WITHDRAWN: Word("Withdrawn", "still", "Taken back before it ended."),
-        T.EXPIRED: Word("Expired", "still", "It was never shown who asked."),
-        T.ON_HOLD: Word("On legal hold", "warn", "Stopped; release resumes it where it stood."),
+        T.CERTIFIED: Word(_("Certified"), "good", _("The certificate is issued.")),
+        T.CLOSED: Word(_("Closed"), "still", _("Ended; what the person wrote has been destroyed.")),
+        T.REJECTED: Word(
+            _("Rejected"), "still", _("Refused with a reason and the person's remedies.")
+        ),
+        T.WITHDRAWN: Word(_("Withdrawn"), "still", _("Taken back before it ended.")),
+        T.EXPIRED: Word(_("Expired"), "still", _("It was never shown who asked.")),
+        T.ON_HOLD: Word(
+            _("On legal hold"), "warn", _("Stopped; release resumes it where it stood.")
+        ),
     },
     JobState: {
-        J.PLANNED: Word("Planned", "still"),
-        J.RUNNING: Word("Running", "busy"),
-        J.PASSED: Word("Verified", "good"),
-        J.EXHAUSTED: Word("No method left", "bad"),
-        J.CANCELLED: Word("Cancelled", "still"),
+        J.PLANNED: Word(_("Planned"), "still"),
+        J.RUNNING: Word(_("Running"), "busy"),
+        J.PASSED: Word(_("Verified"), "good"),
+        J.EXHAUSTED: Word(_("No method left"), "bad"),
+        J.CANCELLED: Word(_("Cancelled"), "still"),
     },
     AttemptState: {
-        A.QUEUED: Word("Queued", "still"),
-        A.RUNNING: Word("Running", "busy"),
-        A.PASSED: Word("Verified", "good"),
-        A.REFUTED: Word("Not verified", "bad"),
-        A.ERRORED: Word("Could not run", "bad"),
-        A.CANCELLED: Word("Cancelled", "still"),
+        A.QUEUED: Word(_("Queued"), "still"),
+        A.RUNNING: Word(_("Running"), "busy"),
+        A.PASSED: Word(_("Verified"), "good"),
+        A.REFUTED: Word(_("Not verified"), "bad"),
+        A.ERRORED: Word(_("Could not run"), "bad"),
+        A.CANCELLED: Word(_("Cancelled"), "still"),
     },
     Verdict: {
-        V.PASS: Word("Pass", "good"),
-        V.FAIL: Word("Fail", "bad"),
-        V.INCONCLUSIVE: Word("Inconclusive", "warn"),
-        V.INVALID: Word("Invalid", "warn"),
-        V.NOT_APPLICABLE: Word("Not applicable", "still"),
+        V.PASS: Word(_("Pass"), "good"),
+        V.FAIL: Word(_("Fail"), "bad"),
+        V.INCONCLUSIVE: Word(_("Inconclusive"), "warn"),
+        V.INVALID: Word(_("Invalid"), "warn"),
+        V.NOT_APPLICABLE: Word(_("Not applicable"), "still"),
     },
     Outcome: {
-        Outcome.CERTIFIED: Word("Certified", "good", "Verified and certified."),
-        Outcome.NOT_VERIFIED: Word("Not verified", "bad", "Closed without a certificate."),
-        Outcome.NOTHING_HELD: Word("Nothing held", "still", "No model holds this data."),
+        Outcome.CERTIFIED: Word(_("Certified"), "good", _("Verified and certified.")),
+        Outcome.NOT_VERIFIED: Word(_("Not verified"), "bad", _("Closed without a certificate.")),
+        Outcome.NOTHING_HELD: Word(_("Nothing held"), "still", _("No model holds this data.")),
     },
 }
-TIERS: Mapping[str, str] = {
-    Tier.BEHAVIOURAL: "behavioural removal",
-    Tier.ERASURE: "erasure",
-    Tier.EXACT: "exact erasure",
+TIERS: Mapping[str, str | Promise] = {
+    Tier.BEHAVIOURAL: _("behavioural removal"),
+    Tier.ERASURE: _("erasure"),
+    Tier.EXACT: _("exact erasure"),
 }
-EFFECTS: Mapping[str, str] = {
-    Effect.EXACT: "exact: the data took no part in training what is served",
-    Effect.REMOVAL: "removal: weights changed to take the information out",
-    Effect.WEIGHT_SUPPRESSION: "suppression in the weights: only outputs are meant to change",
-    Effect.SERVE_SUPPRESSION: "suppression at serving: the weights are unchanged",
+EFFECTS: Mapping[str, str | Promise] = {
+    Effect.EXACT: _("exact: the data took no part in training what is served"),
+    Effect.REMOVAL: _("removal: weights changed to take the information out"),
+    Effect.WEIGHT_SUPPRESSION: _("suppression in the weights: only outputs are meant to change"),
+    Effect.SERVE_SUPPRESSION: _("suppression at serving: the weights are unchanged"),
 }
 
 

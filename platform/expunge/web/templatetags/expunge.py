@@ -8,9 +8,11 @@ from typing import Any
 from django import template
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from contract.report import Chart, Estimate, Verdict
 from expunge.certificates import charts
@@ -45,13 +47,13 @@ def mark(kind: str, value: str) -> SafeString:
 @register.simple_tag
 def sentence(kind: str, value: str) -> str:
     """Return the sentence that explains a state."""
-    return words.word_for(KINDS[kind], value).sentence
+    return str(words.word_for(KINDS[kind], value).sentence)
 
 
 @register.simple_tag
 def label(kind: str, value: str) -> str:
     """Return a state as a plain word."""
-    return words.word_for(KINDS[kind], value).label
+    return str(words.word_for(KINDS[kind], value).label)
 
 
 @register.simple_tag(takes_context=True)
@@ -92,13 +94,13 @@ def method(name: str) -> str:
 @register.filter
 def effect(name: str) -> str:
     """Return what an effect class means."""
-    return words.EFFECTS.get(name, name)
+    return str(words.EFFECTS.get(name, name))
 
 
 @register.filter
 def tier(name: str) -> str:
     """Return what a tier is called."""
-    return words.TIERS.get(name, name)
+    return str(words.TIERS.get(name, name))
 
 
 @register.filter
@@ -113,7 +115,7 @@ def number(value: float | str | None) -> str:
 
     A template hands over an empty text for what is not there.
     """
-    return f"{value:.3g}" if isinstance(value, float | int) else "-"
+    return _digits(value) if isinstance(value, float | int) else "-"
 
 
 @register.filter
@@ -121,25 +123,32 @@ def interval(estimate: Estimate) -> str:
     """Return the confidence interval of an estimate, if it has one."""
     if estimate.low is None or estimate.high is None:
         return ""
-    return f"{estimate.low:.3g} to {estimate.high:.3g}"
+    return _("%(low)s to %(high)s") % {
+        "low": _digits(estimate.low),
+        "high": _digits(estimate.high),
+    }
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3g}".replace(".", get_format("DECIMAL_SEPARATOR"))
 
 
 @register.simple_tag
 def due(ticket: Ticket) -> SafeString:
     """Return the day a ticket is due, and how far off that is while it is open."""
-    day = date_format(ticket.due_on, "j M Y")
+    day = date_format(ticket.due_on, "DATE_FORMAT")
     if ticket.state in TERMINAL:
         return format_html('<span class="quiet">{}</span>', day)
     days = (ticket.due_on - today_at(ticket)).days
     if days < 0:
-        return format_html('{} <span class="tone-bad">{} overdue</span>', day, _days(-days))
+        return format_html('{} <span class="tone-bad">{}</span>', day, _overdue(-days))
     tone = "tone-warn" if days <= SOON_DAYS else "quiet"
-    left = f"{_days(days)} left" if days else "today"
+    left = ngettext("%d day left", "%d days left", days) % days if days else _("today")
     return format_html('{} <span class="{}">{}</span>', day, tone, left)
 
 
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+def _overdue(days: int) -> str:
+    return ngettext("%d day overdue", "%d days overdue", days) % days
 
 
 @register.filter
@@ -167,7 +176,7 @@ def seconds(value: float) -> str:
 @register.filter
 def actor_name(who: str) -> str:
     """Return who acted; the platform itself has a plain name."""
-    return "the platform" if who.startswith("system:") else who
+    return _("the platform") if who.startswith("system:") else who
 
 
 @register.filter
@@ -198,4 +207,4 @@ def chart_svg(chart: Chart) -> SafeString:
 @register.filter
 def day(value: str) -> str:
     """Return an ISO calendar day as the pages write days."""
-    return date_format(date.fromisoformat(value), "j M Y")
+    return date_format(date.fromisoformat(value), "DATE_FORMAT")

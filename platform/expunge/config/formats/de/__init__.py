@@ -1,0 +1,1 @@
+"""How German pages write days, times and numbers."""
