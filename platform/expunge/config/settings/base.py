@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "expunge.accounts",
     "expunge.audit",
+    "expunge.notices",
     "expunge.registry",
     "expunge.tickets",
     "expunge.certificates",
@@ -142,8 +143,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": "600/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["expunge.api.limits.TokenLimit"],
     "EXCEPTION_HANDLER": "expunge.api.errors.problem_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -191,6 +191,9 @@ LOGGING = {
 }
 
 # The platform's own choices, one place each.
+# Calls a minute: of a token, and of an address that shows no good one.
+EXPUNGE_API_CALLS = int(os.environ.get("EXPUNGE_API_CALLS", "600"))
+EXPUNGE_API_STRANGER_CALLS = int(os.environ.get("EXPUNGE_API_STRANGER_CALLS", "60"))
 EXPUNGE_ATTEMPTS_DIR = VAR / "attempts"
 EXPUNGE_ARTIFACTS_URI = os.environ.get("EXPUNGE_ARTIFACTS_URI", str(VAR / "artifacts"))
 EXPUNGE_CERTIFICATES_DIR = VAR / "certificates"
@@ -211,7 +214,28 @@ EXPUNGE_ATTEMPT_SECONDS = int(os.environ.get("EXPUNGE_ATTEMPT_SECONDS", "86400")
 EXPUNGE_TAKEOVERS = int(os.environ.get("EXPUNGE_TAKEOVERS", "8"))
 EXPUNGE_LEASE_SECONDS = int(os.environ.get("EXPUNGE_LEASE_SECONDS", "60"))
 EXPUNGE_RECLAIM_SECONDS = int(os.environ.get("EXPUNGE_RECLAIM_SECONDS", "15"))
+# Letters: who they come from, and the domain in their Message-ID.
+DEFAULT_FROM_EMAIL = os.environ.get("EXPUNGE_MAIL_FROM", "expunge@localhost")
+EXPUNGE_MAIL_DOMAIN = os.environ.get("EXPUNGE_MAIL_DOMAIN", "expunge.localhost")
+EMAIL_HOST = os.environ.get("EXPUNGE_MAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EXPUNGE_MAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EXPUNGE_MAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EXPUNGE_MAIL_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("EXPUNGE_MAIL_TLS", "") == "starttls"
+EMAIL_USE_SSL = os.environ.get("EXPUNGE_MAIL_TLS", "") == "tls"
+EMAIL_TIMEOUT = 20
+EXPUNGE_OUTBOX_SECONDS = int(os.environ.get("EXPUNGE_OUTBOX_SECONDS", "30"))
+# Webhooks over plain HTTP and to this machine itself: for development and tests only.
+EXPUNGE_WEBHOOK_LOOPBACK = False
+EXPUNGE_WEBHOOK_PORTS = [
+    int(port) for port in os.environ.get("EXPUNGE_WEBHOOK_PORTS", "443,8443").split(",")
+]
 CELERY_BEAT_SCHEDULE = {
+    "outbox": {"task": "expunge.notices.tasks.outbox_sweep", "schedule": EXPUNGE_OUTBOX_SECONDS},
+    "outbox-retention": {
+        "task": "expunge.notices.tasks.outbox_forget",
+        "schedule": timedelta(hours=6),
+    },
     "reclaim": {"task": "expunge.jobs.tasks.reclaim", "schedule": EXPUNGE_RECLAIM_SECONDS},
     "checkpoint": {"task": "expunge.jobs.tasks.audit_checkpoint", "schedule": timedelta(hours=1)},
 }

@@ -23,6 +23,7 @@ EXPUNGE_MASTER_KEYS = ["11" * 32]
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+EXPUNGE_WEBHOOK_LOOPBACK = True
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 # Files of each test process stand apart, so that workers never meet.
