@@ -90,3 +90,25 @@ class KnownKey(ImmutableModel):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.key_id}"
+
+
+class LogCheck(models.Model):
+    """A replay of the whole log that somebody asked for, and what it found.
+
+    It runs beside the pages, for it reads every entry. ``ended_at`` is empty until it is over.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    asked_by = models.CharField(max_length=80)
+    ended_at = models.DateTimeField(null=True)
+    size = models.BigIntegerField(default=0)
+    root = models.CharField(max_length=64, blank=True)
+    checkpoints = models.BigIntegerField(default=0)
+    faults = models.JSONField(default=list)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"check {self.pk}"
