@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
-from expunge.accounts.models import Controller
+from expunge.accounts.models import Controller, User
 from expunge.common.fields import EncryptedTextField
 from expunge.common.models import BaseModel, ImmutableModel
 
@@ -197,4 +198,97 @@ class Erasure(ImmutableModel):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["model_version", "node"], name="erasure_once"),
+        ]
+
+class SuppressionEntry(ImmutableModel):
+    """Someone was erased, with a certificate: the pseudonymised memory of it.
+
+    ``node`` is what was erased, or a data subject below it; ``label_index`` is the blind index of
+    the data subject's label, by which the same person is found in another dataset. Both outlive
+    the label itself. ``ticket_id`` is no foreign key: tickets live above this room.
+    """
+
+    controller = models.ForeignKey(Controller, on_delete=models.PROTECT, related_name="suppressed")
+    node = models.ForeignKey(ScopeNode, on_delete=models.PROTECT, related_name="suppressed")
+    label_index = models.BinaryField(max_length=32)
+    level = models.CharField(max_length=60)
+    ticket_id = models.UUIDField()
+    certificate = models.CharField(max_length=40)
+
+    class Meta:
+        ordering: ClassVar = ["created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["node", "ticket_id", "certificate"], name="suppressed_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["controller", "label_index"], name="suppressed_label"),
+            models.Index(fields=["ticket_id"], name="suppressed_ticket"),
+        ]
+
+
+class AlertKind(models.TextChoices):
+    """How someone who was erased seems to have come back."""
+
+    DATASET_BRINGS_BACK = "dataset_brings_back", _("A dataset version holds an erased person again")
+    MODEL_BRINGS_BACK = "model_brings_back", _("A model version holds an erased person again")
+    POSSIBLE_MATCH = "possible_match", _("Another dataset holds someone of the same name")
+
+
+class AlertState(models.TextChoices):
+    """Where an alert stands."""
+
+    OPEN = "open", _("Open")
+    CONFIRMED = "confirmed", _("Confirmed")
+    DISMISSED = "dismissed", _("Dismissed")
+    RESOLVED = "resolved", _("Resolved")
+
+
+class SuppressionAlert(BaseModel):
+    """A registered version brings back, or may bring back, what one ticket erased.
+
+    ``nodes`` are the nodes concerned, in the registered version's dataset. ``job_id`` is the
+    erasure job that answers it, set by whoever makes that job.
+    """
+
+    controller = models.ForeignKey(Controller, on_delete=models.PROTECT, related_name="alerts")
+    kind = models.CharField(max_length=20, choices=AlertKind.choices)
+    state = models.CharField(max_length=10, choices=AlertState.choices, default=AlertState.OPEN)
+    ticket_id = models.UUIDField()
+    dataset_version = models.ForeignKey(
+        DatasetVersion, on_delete=models.PROTECT, null=True, related_name="alerts"
+    )
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, related_name="alerts"
+    )
+    restored_from = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    nodes = ArrayField(models.UUIDField())
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=40, blank=True)
+    text = EncryptedTextField(blank=True, default="")
+    job_id = models.UUIDField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=AlertState.values), name="alert_state_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(dataset_version__isnull=True)
+                ^ models.Q(model_version__isnull=True),
+                name="alert_is_about_one_version",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "ticket_id", "dataset_version", "model_version"],
+                nulls_distinct=False,
+                name="alert_once",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["controller", "state", "-created_at"], name="alert_worklist"),
         ]
