@@ -2,15 +2,15 @@
 
 A text knows one kind of instruction, ``{name}``, where the name is one of its kind's values.
 There are no expressions, attributes, filters or tags, so whoever edits a text can reach nothing
-but those values. Any other brace is refused. A paragraph is left out when it needs a value that
-is not there; a value that a kind needs must be there.
+but those values. Any other brace is refused. A paragraph is left out when it uses a value that is
+not there; what a kind must say stands in a paragraph that is never left out.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from html import escape
@@ -48,38 +48,51 @@ SAMPLES: Mapping[str, str] = {
 }
 """A value of each placeholder for previews; one holds signs that HTML must escape."""
 
-_TICKET = ("person", "organisation", "reference", "received_on", "law", "status_link")
-
 
 @dataclass(frozen=True)
 class Form:
-    """What a kind of letter needs, and what it may use besides."""
+    """What a kind of letter must say (``shown``), is always given, and may be given besides."""
 
-    needed: frozenset[str]
-    possible: frozenset[str]
+    shown: frozenset[str]
+    given: frozenset[str]
+    optional: frozenset[str]
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Return every placeholder a wording of this kind may use."""
+        return self.given | self.optional
 
 
-def _form(*needed: str, also: tuple[str, ...] = _TICKET) -> Form:
-    return Form(frozenset(needed), frozenset({*needed, *also}))
+def _form(*shown: str, given: str = "person reference received_on law", also: str = "") -> Form:
+    return Form(
+        shown=frozenset(shown),
+        given=frozenset({*shown, *given.split(), "organisation"}),
+        optional=frozenset(also.split()),
+    )
 
 
 K = NoticeKind
 FORMS: Mapping[NoticeKind, Form] = {
-    K.ACKNOWLEDGEMENT: _form("reference", "due_on"),
-    K.IDENTITY_REQUEST: _form("code", also=(*_TICKET, "valid_until", "identity_link")),
-    K.IDENTITY_REMINDER: _form("reference", also=(*_TICKET, "valid_until", "identity_link")),
-    K.EXTENSION: _form("due_on", "reason", also=(*_TICKET, "explanation", "citation")),
-    K.REFUSAL: _form("reason", "remedy", also=(*_TICKET, "explanation")),
-    K.COMPLETION: _form("reference"),
-    K.NOTHING_HELD: _form("reference"),
-    K.FAILURE: _form("reference", also=(*_TICKET, "reason", "explanation", "remedy")),
-    K.WITHDRAWAL: _form("reference", also=(*_TICKET, "reason")),
-    K.EXPIRY: _form("reference", also=(*_TICKET, "remedy")),
-    K.INTAKE_DECLINED: _form("reason", also=(*_TICKET, "explanation", "remedy")),
-    K.RECIPIENT: _form(
-        "models", also=("organisation", "reference", "recipient_name", "acknowledge_link")
+    K.ACKNOWLEDGEMENT: _form("reference", "due_on", also="status_link"),
+    K.IDENTITY_REQUEST: _form(
+        "code", given="person reference", also="received_on valid_until identity_link status_link"
     ),
-    K.ENDPOINT_DISABLED: _form("endpoint", also=("organisation", "failing_since")),
+    K.IDENTITY_REMINDER: _form(
+        "reference",
+        "valid_until",
+        given="person",
+        also="received_on identity_link status_link",
+    ),
+    K.EXTENSION: _form("due_on", "reason", "citation", also="explanation status_link"),
+    K.REFUSAL: _form("reason", "remedy", also="explanation status_link"),
+    K.COMPLETION: _form("reference", also="status_link"),
+    K.NOTHING_HELD: _form("reference", also="status_link"),
+    K.FAILURE: _form("reference", "reason", also="explanation remedy status_link"),
+    K.WITHDRAWAL: _form("reference", "reason"),
+    K.EXPIRY: _form("reference", also="remedy"),
+    K.INTAKE_DECLINED: _form("reason", given="person", also="reference explanation remedy"),
+    K.RECIPIENT: _form("models", given="recipient_name reference", also="acknowledge_link"),
+    K.ENDPOINT_DISABLED: _form("endpoint", "failing_since", given=""),
 }
 
 
@@ -131,15 +144,23 @@ def wording_check(kind: NoticeKind, wording: Wording) -> None:
                 field=name,
             )
         _check_placeholders(kind, text, name)
+    if not set(PLACEHOLDER.findall(wording.subject)) <= FORMS[kind].given:
+        raise InvalidInputError(
+            "placeholder_unknown",
+            _("The subject may use %(names)s.") % {"names": _named(FORMS[kind].given)},
+            field="subject",
+        )
     if "\n" in wording.subject or "\r" in wording.subject:
         raise InvalidInputError(
             "subject_lines", _("The subject is a single line."), field="subject"
         )
-    missing = FORMS[kind].needed - set(PLACEHOLDER.findall(wording.body))
+    always = "".join(_paragraphs(wording.body, FORMS[kind].given))
+    missing = FORMS[kind].shown - set(PLACEHOLDER.findall(always))
     if missing:
         raise InvalidInputError(
             "placeholder_missing",
-            _("The text must contain %(names)s.") % {"names": _named(missing)},
+            _("The text must contain %(names)s, in a paragraph that is never left out.")
+            % {"names": _named(missing)},
             field="body",
         )
     letter_write(kind, wording, SAMPLES)
@@ -152,12 +173,11 @@ def letter_write(kind: NoticeKind, wording: Wording, values: Mapping[str, str]) 
         ValueError: A value that the kind needs is not there.
     """
     given = {name: str(value).strip() for name, value in values.items() if str(value).strip()}
-    missing = FORMS[kind].needed - set(given)
+    missing = FORMS[kind].given - set(given)
     if missing:
         raise ValueError(f"a letter of the kind {kind} needs {_named(missing)}")
     subject = " ".join(_filled(wording.subject, given).split())
-    paragraphs = re.split(r"\n\s*\n", wording.body.replace("\r\n", "\n").strip())
-    kept = [item for item in paragraphs if set(PLACEHOLDER.findall(item)) <= set(given)]
+    kept = _paragraphs(wording.body, given)
     return Letter(subject, "\n\n".join(_filled(item, given) for item in kept) + "\n")
 
 
@@ -181,17 +201,23 @@ def _linked(text: str) -> str:
     return "".join([*parts, escape(text[end:])])
 
 
+def _paragraphs(body: str, given: Container[str]) -> list[str]:
+    """Return the paragraphs of which every value is there."""
+    paragraphs = re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip())
+    return [p for p in paragraphs if all(name in given for name in PLACEHOLDER.findall(p))]
+
+
 def _filled(text: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values.get(found.group(1), ""), text)
 
 
 def _check_placeholders(kind: NoticeKind, text: str, name: str) -> None:
-    unknown = set(PLACEHOLDER.findall(text)) - FORMS[kind].possible
+    unknown = set(PLACEHOLDER.findall(text)) - FORMS[kind].known
     if unknown:
         raise InvalidInputError(
             "placeholder_unknown",
             _("%(names)s is not known here. Known are %(known)s.")
-            % {"names": _named(unknown), "known": _named(FORMS[kind].possible)},
+            % {"names": _named(unknown), "known": _named(FORMS[kind].known)},
             field=name,
         )
     if set("{}") & set(PLACEHOLDER.sub("", text)):

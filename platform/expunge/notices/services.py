@@ -71,6 +71,24 @@ def mail_send(  # noqa: PLR0913 - a letter is queued once, whole
     return notice
 
 
+def notice_unwritten(
+    *, kind: NoticeKind, controller_id: UUID, language: str, ticket_id: UUID | None
+) -> Notice:
+    """Record, for all to see, that a letter which was due could not be written."""
+    moment = now()
+    return Notice.objects.create(
+        controller_id=controller_id,
+        kind=kind,
+        language=language,
+        ticket_id=ticket_id,
+        message_id=new_message_id(settings.EXPUNGE_MAIL_DOMAIN),
+        state=OutboxState.FAILED,
+        error="not_written",
+        due_at=moment,
+        ended_at=moment,
+    )
+
+
 def event_emit(
     *,
     kind: EventKind,

@@ -15,11 +15,15 @@ from expunge.tickets.models import Ticket, TicketKey
 
 @dataclass(frozen=True)
 class TicketPayload:
-    """Who the request is about, how to reach them, and what they wrote."""
+    """Who the request is about, how to reach them in which language, and what they wrote.
+
+    An empty ``language`` means the one spoken where the controller is.
+    """
 
     subject_name: str = field(repr=False)
     contact: str = field(default="", repr=False)
     note: str = field(default="", repr=False)
+    language: str = ""
 
 
 def key_create(ticket: Ticket) -> bytes:

@@ -46,7 +46,7 @@ def test_english_and_german_use_the_same_values(kind: NoticeKind) -> None:
 
 
 def test_every_placeholder_has_a_sample() -> None:
-    assert {name for form in FORMS.values() for name in form.possible} == set(SAMPLES)
+    assert {name for form in FORMS.values() for name in form.known} == set(SAMPLES)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,8 @@ def test_a_line_break_in_a_value_cannot_make_a_header() -> None:
         (Wording("S\nBcc: x", TEXT), "subject_lines"),
         (Wording("S", "Reference {reference}."), "placeholder_missing"),
         (Wording("S", TEXT + " {code}"), "placeholder_unknown"),
+        (Wording("See {status_link}", TEXT), "placeholder_unknown"),
+        (Wording("S", TEXT + " {status_link}"), "placeholder_missing"),
         (Wording("S" * 201, TEXT), "wording_too_long"),
         (Wording("S", TEXT + "x" * 10_000), "wording_too_long"),
     ],
@@ -119,7 +121,9 @@ def test_a_paragraph_whose_value_is_not_there_is_left_out() -> None:
 def test_a_letter_without_a_value_it_needs_is_not_written() -> None:
     with pytest.raises(ValueError, match="remedy"):
         letter_write(
-            NoticeKind.REFUSAL, default_wording(NoticeKind.REFUSAL, "en"), {"reason": "unfounded"}
+            NoticeKind.REFUSAL,
+            default_wording(NoticeKind.REFUSAL, "en"),
+            {**SAMPLES, "remedy": " "},
         )
 
 
