@@ -19,6 +19,8 @@ from expunge.registry.lineage import PERSONAL
 from expunge.registry.models import ScopeNode
 from expunge.registry.selectors import records_in_scope
 from expunge.tickets.clocks import Deadline, Establishment, deadline
+from expunge.tickets.correspondence import tell_filed
+from expunge.tickets.coverage import gate_pass
 from expunge.tickets.models import Ticket, TicketMove, TicketScope
 from expunge.tickets.payload import TicketPayload, key_create, payload_encrypt
 from expunge.tickets.regimes import regime_named
@@ -52,6 +54,7 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
             ``regime_unknown``, ``ground_unknown``, ``name_missing``, ``received_in_future``.
         NotAllowedError: ``permission_missing``, ``person_needed``.
     """
+    gate_pass(controller_id)
     actor.require(Permission.TICKET_FILE, controller_id)
     if actor.user is None:
         raise NotAllowedError("person_needed", "A request is filed in the name of a person.")
@@ -75,6 +78,7 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
         requester=actor.user,
     )
     _store(ticket, payload, nodes)
+    tell_filed(ticket)
     _remember(ticket, actor, nodes)
     target = TicketState.UNDER_REVIEW if identity_confirmed else TicketState.IDENTITY_PENDING
     ticket_move(ticket=ticket, target=target, actor=actor)

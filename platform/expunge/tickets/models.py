@@ -7,8 +7,10 @@ from typing import ClassVar
 from django.db import models
 
 from expunge.accounts.models import Controller, User
+from expunge.common.fields import EncryptedTextField
 from expunge.common.models import BaseModel, ImmutableModel
-from expunge.registry.models import ScopeNode
+from expunge.registry.models import Dataset, Model, ScopeNode
+from expunge.tickets.reasons import HoldReason, ReleaseReason
 from expunge.tickets.states import TicketState
 
 
@@ -18,6 +20,7 @@ class Outcome(models.TextChoices):
     CERTIFIED = "certified", "Verified and certified"
     NOT_VERIFIED = "not_verified", "Not verified"
     NOTHING_HELD = "nothing_held", "No model holds this data"
+    EXEMPT = "exempt", "What models hold is exempt"
 
 
 class Ticket(BaseModel):
@@ -25,7 +28,9 @@ class Ticket(BaseModel):
 
     ``payload`` is the person's data (who asks, how to reach them, what they wrote), encrypted
     under the ticket's own key; it is unreadable once the key is shredded. ``due_on`` is stored
-    once, with the rule and inputs that gave it in ``clock``.
+    once, with the rule and inputs that gave it in ``clock``; ``paused_since`` is the day on
+    which the clock stopped, while it stands still. ``purged_at`` is when the retention of a
+    ticket that had ended was over, and all but this row and the audit log was deleted.
     """
 
     controller = models.ForeignKey(Controller, on_delete=models.PROTECT, related_name="tickets")
@@ -38,6 +43,7 @@ class Ticket(BaseModel):
     received_at = models.DateTimeField()
     due_on = models.DateField()
     clock = models.JSONField()
+    paused_since = models.DateField(null=True)
     requester = models.ForeignKey(User, on_delete=models.PROTECT, related_name="tickets_filed")
     reviewer = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, related_name="tickets_reviewed"
@@ -48,6 +54,7 @@ class Ticket(BaseModel):
     payload = models.BinaryField()
     outcome = models.CharField(max_length=20, choices=Outcome.choices, blank=True)
     ended_at = models.DateTimeField(null=True)
+    purged_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-received_at"]
@@ -117,3 +124,112 @@ class TicketMove(ImmutableModel):
 
     class Meta:
         ordering: ClassVar = ["created_at"]
+
+
+class Exemption(BaseModel):
+    """A part of a ticket's scope that the law lets the controller keep, for now.
+
+    Either one ``node`` with everything below it, or all of the scope in one ``dataset``.
+    ``code`` is one of the regime's exemptions, ``citation`` its source at that time. ``text``
+    says why it applies, under the ticket's key. It is looked at again on ``review_on``.
+    """
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="exemptions")
+    node = models.ForeignKey(ScopeNode, on_delete=models.PROTECT, null=True, related_name="+")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, null=True, related_name="+")
+    code = models.CharField(max_length=40)
+    citation = models.CharField(max_length=200)
+    text = models.BinaryField(null=True)
+    review_on = models.DateField()
+    placed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    released_at = models.DateTimeField(null=True)
+    released_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(node__isnull=True) ^ models.Q(dataset__isnull=True),
+                name="exempt_is_a_node_or_a_dataset",
+            ),
+            models.UniqueConstraint(
+                fields=["ticket", "node", "dataset"],
+                condition=models.Q(released_at__isnull=True),
+                nulls_distinct=False,
+                name="exempt_once",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["review_on"], name="exemption_review")]
+
+
+class HoldKind(models.TextChoices):
+    """What a legal hold covers."""
+
+    SUBJECT = "subject", "A part of a dataset: a person, a study"
+    DATASET = "dataset", "A whole dataset"
+    MODEL = "model", "A model"
+    TICKET = "ticket", "A ticket"
+
+
+class LegalHold(BaseModel):
+    """A duty not to erase: what it covers, on whose authority, placed and released by whom.
+
+    Exactly the column that ``kind`` names is set. ``authority`` names authority and matter.
+    """
+
+    controller = models.ForeignKey(Controller, on_delete=models.PROTECT, related_name="holds")
+    kind = models.CharField(max_length=10, choices=HoldKind.choices)
+    node = models.ForeignKey(ScopeNode, on_delete=models.PROTECT, null=True, related_name="holds")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, null=True, related_name="holds")
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, null=True, related_name="holds")
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, null=True, related_name="holds")
+    reason = models.CharField(max_length=20, choices=HoldReason.choices)
+    authority = EncryptedTextField()
+    placed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    released_at = models.DateTimeField(null=True)
+    released_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    release_reason = models.CharField(max_length=20, choices=ReleaseReason.choices, blank=True)
+    release_text = EncryptedTextField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    kind=HoldKind.SUBJECT,
+                    node__isnull=False,
+                    dataset__isnull=True,
+                    model__isnull=True,
+                    ticket__isnull=True,
+                )
+                | models.Q(
+                    kind=HoldKind.DATASET,
+                    node__isnull=True,
+                    dataset__isnull=False,
+                    model__isnull=True,
+                    ticket__isnull=True,
+                )
+                | models.Q(
+                    kind=HoldKind.MODEL,
+                    node__isnull=True,
+                    dataset__isnull=True,
+                    model__isnull=False,
+                    ticket__isnull=True,
+                )
+                | models.Q(
+                    kind=HoldKind.TICKET,
+                    node__isnull=True,
+                    dataset__isnull=True,
+                    model__isnull=True,
+                    ticket__isnull=False,
+                ),
+                name="a_hold_covers_what_its_kind_says",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["controller", "kind"],
+                condition=models.Q(released_at__isnull=True),
+                name="hold_active",
+            ),
+        ]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.clock import local_date, now
 from expunge.common.errors import ConflictError, DomainError, NotAllowedError
-from expunge.tickets.models import Ticket
+from expunge.tickets.clocks import Deadline, may_pause
+from expunge.tickets.coverage import holds_over
+from expunge.tickets.models import HoldKind, Ticket
+from expunge.tickets.regimes import regime_named
 from expunge.tickets.states import MOVES, TERMINAL, TicketState, may_move
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 S = TicketState
 
@@ -28,27 +37,33 @@ class Task(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     EXTEND = "extend"
+    PAUSE_CLOCK = "pause_clock"
+    RESUME_CLOCK = "resume_clock"
     RETRY = "retry"
+    CONTAIN = "contain"
     CLOSE_UNVERIFIED = "close_unverified"
 
     @property
     def label(self) -> str:
         """Return what the button says."""
-        return LABELS[self]
+        return str(LABELS[self])
 
 
-LABELS: Mapping[Task, str] = {
-    Task.IDENTITY_CONFIRM: "Confirm identity",
-    Task.SUBMIT: "Submit for approval",
-    Task.APPROVE: "Approve",
-    Task.SEND_BACK: "Send back to review",
-    Task.REJECT: "Refuse the request",
-    Task.WITHDRAW: "Withdraw",
-    Task.HOLD: "Place a legal hold",
-    Task.RELEASE: "Release the hold",
-    Task.EXTEND: "Extend the deadline",
-    Task.RETRY: "Try again",
-    Task.CLOSE_UNVERIFIED: "Close as not verified",
+LABELS: Mapping[Task, StrOrPromise] = {
+    Task.IDENTITY_CONFIRM: _("Confirm identity"),
+    Task.SUBMIT: _("Submit for approval"),
+    Task.APPROVE: _("Approve"),
+    Task.SEND_BACK: _("Send back to review"),
+    Task.REJECT: _("Refuse the request"),
+    Task.WITHDRAW: _("Withdraw"),
+    Task.HOLD: _("Place a legal hold"),
+    Task.RELEASE: _("Release the hold"),
+    Task.EXTEND: _("Extend the deadline"),
+    Task.PAUSE_CLOCK: _("Pause the clock"),
+    Task.RESUME_CLOCK: _("Resume the clock"),
+    Task.RETRY: _("Try again"),
+    Task.CONTAIN: _("Leave it contained"),
+    Task.CLOSE_UNVERIFIED: _("Close as not verified"),
 }
 
 
@@ -79,10 +94,15 @@ RULES: Mapping[Task, Rule] = {
     Task.EXTEND: Rule(
         {s: _REVIEW for s in TicketState if s not in TERMINAL | {S.VERIFIED, S.CERTIFIED}}, None
     ),
+    Task.PAUSE_CLOCK: Rule(
+        dict.fromkeys((S.RECEIVED, S.IDENTITY_PENDING, S.UNDER_REVIEW), _REVIEW), None
+    ),
+    Task.RESUME_CLOCK: Rule({s: _REVIEW for s in TicketState if s not in TERMINAL}, None),
     # Work begins and resumes by itself; only what has failed is tried again by a person.
     Task.RETRY: Rule(
         dict.fromkeys((S.VERIFICATION_FAILED, S.CONTAINED), Permission.JOB_OPERATE), S.IN_PROGRESS
     ),
+    Task.CONTAIN: Rule({S.VERIFICATION_FAILED: _REVIEW}, S.CONTAINED),
     Task.CLOSE_UNVERIFIED: Rule({S.VERIFICATION_FAILED: _REVIEW, S.CONTAINED: _REVIEW}, S.CLOSED),
 }
 
@@ -103,9 +123,8 @@ def obstacle(task: Task, actor: Actor, ticket: Ticket) -> DomainError | None:
         )
     if task is Task.SUBMIT or permission == _APPROVE:
         return _same_person(actor, ticket, task)
-    if task is Task.EXTEND:
-        return _cannot_extend(ticket)
-    return None
+    special = SPECIAL.get(task)
+    return special(ticket) if special else None
 
 
 def today_at(ticket: Ticket) -> date:
@@ -136,3 +155,47 @@ def _cannot_extend(ticket: Ticket) -> ConflictError | None:
             "An extension must be told to the person within the first period, which is over.",
         )
     return None
+
+
+def _cannot_pause(ticket: Ticket) -> ConflictError | None:
+    if ticket.paused_since:
+        return ConflictError("clock_stands_still", "The clock of this ticket stands still already.")
+    regime = regime_named(ticket.regime)
+    rules = regime.clock(ticket.ground).pauses
+    if not rules:
+        return ConflictError(
+            "pause_unknown", f"Under {regime.title} the clock runs on, whatever is waited for."
+        )
+    if not any(may_pause(Deadline(**ticket.clock), rule, on=today_at(ticket)) for rule in rules):
+        return ConflictError(
+            "pause_too_late",
+            "The clock may stand still only for a question asked without delay. It runs on.",
+        )
+    return None
+
+
+def _cannot_resume(ticket: Ticket) -> ConflictError | None:
+    if ticket.paused_since is None:
+        return ConflictError("clock_runs", "The clock of this ticket runs.")
+    return None
+
+
+def _cannot_release(ticket: Ticket) -> ConflictError | None:
+    """A hold over a person or a dataset is released itself: it may cover other tickets too."""
+    holds = holds_over(ticket)
+    if holds and not any(hold.kind == HoldKind.TICKET for hold in holds):
+        return ConflictError(
+            "held_with_others",
+            "A legal hold over the data itself covers this ticket. Release that hold, "
+            "on the page of legal holds.",
+        )
+    return None
+
+
+SPECIAL: Mapping[Task, Callable[[Ticket], ConflictError | None]] = {
+    Task.EXTEND: _cannot_extend,
+    Task.PAUSE_CLOCK: _cannot_pause,
+    Task.RESUME_CLOCK: _cannot_resume,
+    Task.RELEASE: _cannot_release,
+}
+"""What else stands in the way of a task, beside state and permission."""

@@ -81,7 +81,7 @@ def ticket_payload(actor: Actor, ticket: Ticket) -> TicketPayload | None:
 
     Only those who review or approve need to know who the person is.
     """
-    return payload_decrypt(ticket) if _may_read(actor, ticket) else None
+    return payload_decrypt(ticket) if may_read(actor, ticket) else None
 
 
 def ticket_tasks(actor: Actor, ticket: Ticket) -> tuple[Task, ...]:
@@ -91,7 +91,7 @@ def ticket_tasks(actor: Actor, ticket: Ticket) -> tuple[Task, ...]:
 
 def ticket_history(actor: Actor, ticket: Ticket) -> tuple[HistoryEntry, ...]:
     """Return everything that happened to the ticket, oldest first."""
-    key = ticket_key(ticket) if _may_read(actor, ticket) else None
+    key = ticket_key(ticket) if may_read(actor, ticket) else None
     return tuple(
         HistoryEntry(
             at=move.created_at,
@@ -106,8 +106,20 @@ def ticket_history(actor: Actor, ticket: Ticket) -> tuple[HistoryEntry, ...]:
 
 
 def is_overdue(ticket: Ticket) -> bool:
-    """Say whether the deadline has passed on a ticket that has not ended, whatever it waits for."""
-    return ticket.state not in TERMINAL and ticket.due_on < today_at(ticket)
+    """Say whether the deadline has passed on a ticket that has not ended, whatever it waits for.
+
+    It does not pass while the law lets the clock stand still.
+    """
+    stands_still = ticket.paused_since is not None
+    return ticket.state not in TERMINAL and not stands_still and ticket.due_on < today_at(ticket)
+
+
+def may_read(actor: Actor, ticket: Ticket) -> bool:
+    """Say whether the actor may read who the person is: those who review or approve."""
+    return any(
+        actor.may(permission, ticket.controller_id)
+        for permission in (Permission.TICKET_REVIEW, Permission.TICKET_APPROVE)
+    )
 
 
 def _overdue(controllers: QuerySet[Controller]) -> Q:
@@ -116,7 +128,8 @@ def _overdue(controllers: QuerySet[Controller]) -> Q:
         Q(controller=controller, due_on__lt=local_date(moment, controller.time_zone))
         for controller in controllers
     )
-    return ~Q(state__in=list(TERMINAL)) & reduce(or_, days, Q(pk__in=[]))
+    runs = Q(paused_since__isnull=True)
+    return ~Q(state__in=list(TERMINAL)) & runs & reduce(or_, days, Q(pk__in=[]))
 
 
 def _matches(search: str, controllers: frozenset[UUID]) -> Q:
@@ -126,10 +139,3 @@ def _matches(search: str, controllers: frozenset[UUID]) -> Q:
     )
     scoped = TicketScope.objects.filter(node__in=named).values("ticket")
     return Q(reference__icontains=search) | Q(pk__in=scoped)
-
-
-def _may_read(actor: Actor, ticket: Ticket) -> bool:
-    return any(
-        actor.may(permission, ticket.controller_id)
-        for permission in (Permission.TICKET_REVIEW, Permission.TICKET_APPROVE)
-    )

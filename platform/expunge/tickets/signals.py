@@ -10,3 +10,7 @@ ticket_moved = Signal()
 A receiver that fails is logged and holds up nobody; whoever works on tickets must also look for
 them in the database, for a process may die between commit and signal.
 """
+
+hold_changed = Signal()
+"""Sent when the placing or the release of a legal hold is committed, with ``hold_id`` and
+``model_id`` (``None`` unless the hold covers a model, whose work is the receiver's affair)."""

@@ -31,6 +31,8 @@ class TicketState(StrEnum):
 
 S = TicketState
 TERMINAL = frozenset({S.CLOSED, S.REJECTED, S.WITHDRAWN, S.EXPIRED})
+"""Ended: the key is destroyed. Only a certified deletion reopens, if the data is back."""
+
 HOLDABLE = frozenset(
     {S.UNDER_REVIEW, S.AWAITING_APPROVAL, S.APPROVED, S.IN_PROGRESS, S.VERIFICATION_FAILED}
 )
@@ -51,6 +53,8 @@ MOVES: Mapping[TicketState, frozenset[TicketState]] = {
     S.CERTIFIED: frozenset({S.CLOSED}),
     S.ON_HOLD: HOLDABLE,
     **{state: frozenset() for state in TERMINAL},
+    # Only what was certified reopens: the data was found to be back.
+    S.CLOSED: frozenset({S.IN_PROGRESS}),
 }
 
 

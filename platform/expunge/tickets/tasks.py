@@ -34,6 +34,13 @@ def _refusals(regime: str) -> Choices:
     ]
 
 
+def _pauses(regime: str) -> Choices:
+    rules = [rule for clock in regime_named(regime).clocks for rule in clock.pauses]
+    return list(
+        {rule.reason: (rule.reason, f"{rule.label} ({rule.citation})") for rule in rules}.values()
+    )
+
+
 TASKS: Mapping[Task, TaskSpec] = {
     Task.IDENTITY_CONFIRM: TaskSpec(services.ticket_identity_confirm, text_needed=False),
     Task.SUBMIT: TaskSpec(services.ticket_submit, argument="reason"),
@@ -48,7 +55,16 @@ TASKS: Mapping[Task, TaskSpec] = {
     Task.HOLD: TaskSpec(services.ticket_hold, codes=lambda _: reasons.HoldReason.choices),
     Task.RELEASE: TaskSpec(services.ticket_release, codes=lambda _: reasons.ReleaseReason.choices),
     Task.EXTEND: TaskSpec(services.ticket_extend, codes=lambda _: reasons.ExtensionReason.choices),
+    Task.PAUSE_CLOCK: TaskSpec(services.ticket_clock_pause, codes=_pauses),
+    Task.RESUME_CLOCK: TaskSpec(
+        services.ticket_clock_resume,
+        text_needed=False,
+        codes=lambda _: reasons.ResumptionReason.choices,
+    ),
     Task.RETRY: TaskSpec(services.ticket_retry, text_needed=False),
+    Task.CONTAIN: TaskSpec(
+        services.ticket_contain, codes=lambda _: reasons.ContainmentReason.choices
+    ),
     Task.CLOSE_UNVERIFIED: TaskSpec(
         services.ticket_close_unverified, codes=lambda _: reasons.UnverifiedReason.choices
     ),

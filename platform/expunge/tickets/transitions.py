@@ -14,10 +14,12 @@ from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
 from expunge.common.clock import now
 from expunge.common.errors import ConflictError
+from expunge.tickets.correspondence import Told, person_of, tell_moved
+from expunge.tickets.coverage import holds_over
 from expunge.tickets.models import Outcome, Ticket, TicketMove
-from expunge.tickets.payload import shred, text_encrypt, ticket_key
+from expunge.tickets.payload import key_create, shred, text_encrypt, ticket_key
 from expunge.tickets.signals import ticket_moved
-from expunge.tickets.states import TERMINAL, TicketState, may_move
+from expunge.tickets.states import HOLDABLE, TERMINAL, TicketState, may_move
 
 OUTCOMES: Mapping[TicketState, Outcome] = {
     TicketState.CERTIFIED: Outcome.CERTIFIED,
@@ -25,7 +27,10 @@ OUTCOMES: Mapping[TicketState, Outcome] = {
     TicketState.CONTAINED: Outcome.NOT_VERIFIED,
     TicketState.APPROVED: Outcome.NOTHING_HELD,
 }
-"""What a ticket ended in, by the state it is closed from. Nobody can choose another."""
+"""What a ticket ended in, by the state it is closed from. Nobody can choose another, but for an
+approved ticket, which may also end because all that models hold is exempt."""
+HOLDER = Actor(system="legal-hold")
+"""The platform itself, when a ticket runs into a hold that was placed before."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,27 @@ def ticket_move(  # noqa: PLR0913 - the one door holds everything that belongs t
     under the ticket's key. ``changes`` are further columns to set with the move. The signal
     :data:`ticket_moved` follows the commit. Permissions are the caller's.
 
+    A ticket that reaches a state in which an active legal hold covers it goes on hold at once:
+    what is returned may stand ``on_hold``. A ticket that leaves its end gets a new key.
+
     Raises:
         ConflictError: ``ticket_move_refused``, the table has no such move;
             ``ticket_moved_meanwhile``, someone was faster.
     """
     source = TicketState(ticket.state)
     _check(ticket, source, target)
-    columns = {**(changes or {}), "state": str(target), **_consequences(source, target)}
+    person = person_of(ticket)
+    columns = {**(changes or {}), "state": str(target), **_consequences(source, target, reason)}
     if Ticket.objects.filter(pk=ticket.pk, state=source).update(**columns) != 1:
         raise ConflictError(
             "ticket_moved_meanwhile", "Someone moved this ticket just now. Look at it again."
         )
     for name, value in columns.items():
         setattr(ticket, name, value)
+    if source in TERMINAL:
+        key_create(ticket)
     _history(ticket, source, actor, Why(reason, text))
+    tell_moved(ticket, source, person, Told(reason, text))
     moved = {"from": str(source), "to": str(target), "reason": reason}
     _audit(AuditAction.TICKET_MOVED, ticket, actor, {**moved, "outcome": str(ticket.outcome)})
     if target in TERMINAL:
@@ -80,7 +92,7 @@ def ticket_move(  # noqa: PLR0913 - the one door holds everything that belongs t
             target=target,
         )
     )
-    return ticket
+    return _held(ticket) if target in HOLDABLE else ticket
 
 
 def ticket_note(*, ticket: Ticket, actor: Actor, reason: str, text: str) -> None:
@@ -90,20 +102,35 @@ def ticket_note(*, ticket: Ticket, actor: Actor, reason: str, text: str) -> None
 
 def _check(ticket: Ticket, source: TicketState, target: TicketState) -> None:
     resumes_elsewhere = source is TicketState.ON_HOLD and target != ticket.held_from
-    if resumes_elsewhere or not may_move(source, target):
+    was_certified = ticket.outcome == Outcome.CERTIFIED
+    stays_closed = source is TicketState.CLOSED and not was_certified
+    if resumes_elsewhere or stays_closed or not may_move(source, target):
         raise ConflictError(
             "ticket_move_refused",
             f"A ticket that is {_words(source)} cannot become {_words(target)}.",
         )
 
 
-def _consequences(source: TicketState, target: TicketState) -> dict[str, Any]:
+def _consequences(source: TicketState, target: TicketState, reason: str) -> dict[str, Any]:
     columns: dict[str, Any] = {"held_from": str(source) if target is TicketState.ON_HOLD else ""}
     if target in TERMINAL:
-        columns |= {"ended_at": now(), "payload": b""}
+        columns |= {"ended_at": now(), "payload": b"", "paused_since": None}
     if target is TicketState.CLOSED:
-        columns |= {"outcome": str(OUTCOMES[source])}
+        exempt = (source, reason) == (TicketState.APPROVED, Outcome.EXEMPT)
+        columns |= {"outcome": str(Outcome.EXEMPT if exempt else OUTCOMES[source])}
+    if source in TERMINAL:
+        columns |= {"ended_at": None, "outcome": ""}
     return columns
+
+
+def _held(ticket: Ticket) -> Ticket:
+    """Put the ticket on hold if an active legal hold covers it; the row is locked by its move."""
+    holds = holds_over(ticket)
+    if not holds:
+        return ticket
+    return ticket_move(
+        ticket=ticket, target=TicketState.ON_HOLD, actor=HOLDER, reason=holds[0].reason
+    )
 
 
 def _history(ticket: Ticket, source: TicketState, actor: Actor, why: Why) -> None:

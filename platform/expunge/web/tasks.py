@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django import forms
@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from expunge.tickets.models import Ticket
+from expunge.tickets.regimes import regimes
 from expunge.tickets.rules import Task
 from expunge.tickets.tasks import TASKS
 from expunge.web.forms import LONGEST_TEXT, Styled
@@ -57,8 +58,20 @@ CARDS: Mapping[Task, TaskCard] = {
     Task.EXTEND: TaskCard(
         _("What the person is told"), _("Possible once, and only inside the first period.")
     ),
+    Task.PAUSE_CLOCK: TaskCard(
+        _("What was asked of the person, and when"),
+        _("The deadline moves by the days the clock stands still, if you asked without delay."),
+    ),
+    Task.RESUME_CLOCK: TaskCard(_("Remark"), _("The clock goes on from today."), "primary"),
     Task.RETRY: TaskCard(
         _("Remark"), _("Adds further attempts; nothing in the history changes."), "primary"
+    ),
+    Task.CONTAIN: TaskCard(
+        _("What happens next"),
+        _(
+            "The models stay as they are; answers about the person are suppressed when they are "
+            "served. This is no erasure, and the deadline runs on."
+        ),
     ),
     Task.CLOSE_UNVERIFIED: TaskCard(
         _("What the person is told"),
@@ -76,12 +89,27 @@ class TaskForm(Styled):
 
     def __init__(self, task: Task, ticket: Ticket, data: QueryDict | None = None) -> None:
         super().__init__(data, auto_id=f"{task}-%s")
+        self._ask(task, [ticket.regime])
+
+    def _ask(self, task: Task, laws: Iterable[str]) -> None:
         spec = TASKS[task]
         self.task, self.card = task, CARDS[task]
         self.fields["text"].label = self.card.words
         self.fields["text"].required = spec.text_needed
         if spec.codes is None:
             del self.fields["code"]
-        else:
-            choices = [("", _("Choose a reason")), *spec.codes(ticket.regime)]
-            self.fields["code"].choices = choices  # type: ignore[attr-defined]
+            return
+        known = dict(item for law in laws for item in spec.codes(law))
+        choices = [("", _("Choose a reason")), *known.items()]
+        self.fields["code"].choices = choices  # type: ignore[attr-defined]
+
+
+class BulkTaskForm(TaskForm):
+    """The reasons a task asks for when it is done for many tickets, of any regime.
+
+    A ticket whose law does not know the chosen reason refuses it and is listed.
+    """
+
+    def __init__(self, task: Task, data: QueryDict | None = None) -> None:
+        Styled.__init__(self, data, auto_id=f"{task}-%s")
+        self._ask(task, regimes())

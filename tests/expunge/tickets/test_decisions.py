@@ -96,6 +96,7 @@ def test_each_role_sees_its_own_tasks(cast: People, file_ticket: FileTicket) -> 
         Task.WITHDRAW,
         Task.HOLD,
         Task.EXTEND,
+        Task.PAUSE_CLOCK,
     }
     assert ticket_tasks(cast.carol, ticket) == (Task.WITHDRAW,)
     assert ticket_tasks(cast.bob, ticket) == ticket_tasks(cast.dora, ticket) == ()

@@ -19,7 +19,7 @@ from expunge.tickets.states import TERMINAL, TicketState
 from expunge.tickets.transitions import ticket_move
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import SYSTEM, People, all_leaves, leaves
-from tests.expunge.tickets.walk import approved, code_of, failed
+from tests.expunge.tickets.walk import approved, code_of, failed, put
 
 S = TicketState
 REFUSED = {"reason": "legal_claims", "text": "A lawsuit is pending."}
@@ -52,9 +52,7 @@ def end_nothing_held(cast: People, ticket: Ticket) -> None:
 
 
 def end_expired(cast: People, ticket: Ticket) -> None:
-    Ticket.objects.filter(pk=ticket.pk).update(state=S.IDENTITY_PENDING)
-    ticket.refresh_from_db()
-    ticket_move(ticket=ticket, target=S.EXPIRED, actor=SYSTEM)
+    ticket_move(ticket=put(ticket, S.IDENTITY_PENDING), target=S.EXPIRED, actor=SYSTEM)
 
 
 ENDINGS = [
