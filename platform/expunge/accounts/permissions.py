@@ -23,13 +23,16 @@ class Permission(StrEnum):
     REGISTRY_WRITE = "registry.write"
     AUDIT_VIEW = "audit.view"
     CERTIFICATE_VIEW = "certificate.view"
+    CERTIFICATE_REVOKE = "certificate.revoke"
     ADMINISTER = "administer"
 
 
 P = Permission
 _READ = {P.TICKET_VIEW, P.REGISTRY_VIEW, P.CERTIFICATE_VIEW}
 ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
-    Role.DPO: frozenset({*_READ, P.TICKET_FILE, P.TICKET_REVIEW, P.AUDIT_VIEW}),
+    Role.DPO: frozenset(
+        {*_READ, P.TICKET_FILE, P.TICKET_REVIEW, P.AUDIT_VIEW, P.CERTIFICATE_REVOKE}
+    ),
     Role.APPROVER: frozenset({*_READ, P.TICKET_APPROVE}),
     Role.ENGINEER: frozenset({*_READ, P.TICKET_FILE, P.JOB_OPERATE, P.REGISTRY_WRITE}),
     Role.AUDITOR: frozenset({*_READ, P.AUDIT_VIEW}),
@@ -42,13 +45,14 @@ class Actor:
     """Who acts: a signed-in user, a token narrowed to its scopes, or the platform itself.
 
     ``scopes`` is ``None`` when everything the user's roles allow is allowed; ``only`` narrows a
-    token to the one controller it was made for.
+    token to the one controller it was made for, and ``token_id`` says which token it is.
     """
 
     user: User | None = None
     scopes: frozenset[Permission] | None = None
     system: str = ""
     only: UUID | None = None
+    token_id: UUID | None = None
 
     @property
     def pseudonym(self) -> str:

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from expunge.accounts.models import ApiToken, Membership, Role, User
+from expunge.accounts.models import ApiToken, Controller, Membership, Role, User
 from expunge.accounts.permissions import ROLE_PERMISSIONS, Actor, Permission
 from expunge.accounts.signals import AccountEvent, account_changed
 from expunge.accounts.tokens import token_store
@@ -37,7 +37,7 @@ def user_create(
     _check_person(email, name, password)
     if User.objects.filter(email__iexact=email).exists():
         raise ConflictError("email_taken", "A person with this mail address has an account.")
-    user = User.objects.create_user(email, password, name=name.strip())
+    user = User.objects.create_user(email.lower(), password, name=name.strip())
     account_changed.send(
         sender=None,
         event=AccountEvent.USER_CREATED,
@@ -74,10 +74,31 @@ def membership_grant(*, actor: Actor, user: User, controller_id: UUID, role: str
 
 @transaction.atomic
 def membership_revoke(*, actor: Actor, membership: Membership) -> None:
-    """Take a role away from a person."""
+    """Take a role away from a person.
+
+    Raises:
+        ConflictError: ``last_administrator``.
+    """
     actor.require(Permission.ADMINISTER, membership.controller_id)
+    if membership.role == Role.ADMINISTRATOR:
+        administrator_spare(membership.controller_id, membership.user_id)
     _audit_role(AccountEvent.MEMBERSHIP_REVOKED, actor, membership)
     membership.delete()
+
+
+def administrator_spare(controller_id: UUID, user_id: UUID) -> None:
+    """Raise ``last_administrator`` if nobody else administers the organisation.
+
+    It locks the organisation, so that two administrators cannot remove each other at once.
+    """
+    Controller.objects.select_for_update().get(pk=controller_id)
+    others = Membership.objects.filter(
+        controller_id=controller_id, role=Role.ADMINISTRATOR, user__is_active=True
+    ).exclude(user_id=user_id)
+    if not others.exists():
+        raise ConflictError(
+            "last_administrator", "Make somebody else an administrator first: this is the last."
+        )
 
 
 @transaction.atomic
@@ -142,6 +163,47 @@ def token_create(
         actor=actor.pseudonym,
         controller_id=controller_id,
         subject={"token": str(token.pk)},
+        data={"scopes": token.scopes, "expires_at": token.expires_at.isoformat()},
+    )
+    return token, secret
+
+
+@transaction.atomic
+def token_rotate(*, actor: Actor, token_id: UUID) -> tuple[ApiToken, str]:
+    """Replace one's own token by a new one with the same name, scopes and lifetime.
+
+    The old one ends at once. A token may replace itself and no other, and stays within its
+    scopes; a scope that the person has lost meanwhile is not given again.
+
+    Raises:
+        NotFoundError: ``token_unknown``.
+        ConflictError: ``token_ended``, it is revoked or expired, or no scope is left.
+    """
+    old = ApiToken.objects.select_for_update().filter(pk=token_id, user=actor.user).first()
+    mine = old is not None and actor.token_id in {None, old.pk}
+    if old is None or actor.user is None or not mine:
+        raise NotFoundError("token_unknown", "There is no such token for you.")
+    person = Actor(user=actor.user)
+    scopes = [
+        Permission(item) for item in old.scopes if person.may(Permission(item), old.controller_id)
+    ]
+    if old.revoked_at is not None or old.expires_at <= now() or not scopes:
+        raise ConflictError("token_ended", "This token has ended. Make a new one.")
+    token, secret = token_store(
+        user=actor.user,
+        controller_id=old.controller_id,
+        name=old.name,
+        scopes=scopes,
+        lifetime=old.expires_at - old.created_at,
+    )
+    old.revoked_at = now()
+    old.save(update_fields=["revoked_at"])
+    account_changed.send(
+        sender=None,
+        event=AccountEvent.TOKEN_ROTATED,
+        actor=actor.pseudonym,
+        controller_id=old.controller_id,
+        subject={"token": str(token.pk), "replaced": str(old.pk)},
         data={"scopes": token.scopes, "expires_at": token.expires_at.isoformat()},
     )
     return token, secret

@@ -62,7 +62,7 @@ def token_grant(secret: str) -> TokenGrant | None:
     if token.last_used_at is None or now - token.last_used_at > LAST_USE_RESOLUTION:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     scopes = frozenset(Permission(scope) for scope in token.scopes)
-    actor = Actor(user=token.user, scopes=scopes, only=token.controller_id)
+    actor = Actor(user=token.user, scopes=scopes, only=token.controller_id, token_id=token.pk)
     return TokenGrant(token.pk, token.user, actor)
 
 

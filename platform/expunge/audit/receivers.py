@@ -21,7 +21,7 @@ def record_account_change(
     *,
     event: AccountEvent,
     actor: str,
-    controller_id: UUID,
+    controller_id: UUID | None,
     subject: Mapping[str, str],
     data: Mapping[str, Any],
     **_sent: Any,

@@ -5,4 +5,5 @@ from django.urls import include, path
 urlpatterns = [
     path("api/v1/", include("expunge.api.v1.urls")),
     path("", include("expunge.web.urls")),
+    path("", include("expunge.web.account_urls")),
 ]

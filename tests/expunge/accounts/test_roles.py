@@ -13,7 +13,7 @@ from tests.expunge.factories import PASSWORD, People, leaves, person
 
 EXPECTED = {
     "alice": {"ticket.view", "registry.view", "certificate.view", "ticket.file", "ticket.review"}
-    | {"audit.view"},
+    | {"audit.view", "certificate.revoke"},
     "bob": {"ticket.view", "registry.view", "certificate.view", "ticket.approve"},
     "carol": {"ticket.view", "registry.view", "certificate.view", "ticket.file", "job.operate"}
     | {"registry.write"},

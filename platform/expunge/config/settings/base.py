@@ -9,13 +9,14 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from expunge.config import embedded
+from expunge.config import embedded, environment
+from expunge.config.settings.sign_in import *
 
 ROOT = Path(__file__).resolve().parents[4]
 VAR = Path(os.environ.get("EXPUNGE_VAR", ROOT / "var")).resolve()
 
-DATABASE_URL = os.environ.get("DATABASE_URL") or embedded.postgres_url(VAR)
-REDIS_URL = os.environ.get("REDIS_URL") or embedded.redis_url(VAR)
+DATABASE_URL = environment.read("DATABASE_URL") or embedded.postgres_url(VAR)
+REDIS_URL = environment.read("REDIS_URL") or embedded.redis_url(VAR)
 
 DATABASES = {
     "default": {
@@ -35,6 +36,12 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "csp",
     "rest_framework",
     "drf_spectacular",
@@ -43,6 +50,7 @@ INSTALLED_APPS = [
     "expunge.notices",
     "expunge.registry",
     "expunge.tickets",
+    "expunge.subjects",
     "expunge.certificates",
     "expunge.jobs",
     "expunge.api",
@@ -60,6 +68,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "expunge.web.sessions.SessionLimitMiddleware",
+    "expunge.web.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "expunge.web.middleware.LanguageMiddleware",
     "expunge.web.middleware.TimeZoneMiddleware",
@@ -97,9 +108,6 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "web:sign-in"
-LOGIN_REDIRECT_URL = "web:dashboard"
-LOGOUT_REDIRECT_URL = "web:sign-in"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
@@ -115,9 +123,6 @@ STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -220,7 +225,7 @@ EXPUNGE_MAIL_DOMAIN = os.environ.get("EXPUNGE_MAIL_DOMAIN", "expunge.localhost")
 EMAIL_HOST = os.environ.get("EXPUNGE_MAIL_HOST", "localhost")
 EMAIL_PORT = int(os.environ.get("EXPUNGE_MAIL_PORT", "25"))
 EMAIL_HOST_USER = os.environ.get("EXPUNGE_MAIL_USER", "")
-EMAIL_HOST_PASSWORD = os.environ.get("EXPUNGE_MAIL_PASSWORD", "")
+EMAIL_HOST_PASSWORD = environment.read("EXPUNGE_MAIL_PASSWORD")
 EMAIL_USE_TLS = os.environ.get("EXPUNGE_MAIL_TLS", "") == "starttls"
 EMAIL_USE_SSL = os.environ.get("EXPUNGE_MAIL_TLS", "") == "tls"
 EMAIL_TIMEOUT = 20
@@ -230,7 +235,24 @@ EXPUNGE_WEBHOOK_LOOPBACK = False
 EXPUNGE_WEBHOOK_PORTS = [
     int(port) for port in os.environ.get("EXPUNGE_WEBHOOK_PORTS", "443,8443").split(",")
 ]
+# What data subjects see of us: where the site stands for them, whether they may ask by form
+# (each organisation also has to want it), how long a secret link leads somewhere, and how long
+# before its end a request whose identity was not shown is reminded of.
+EXPUNGE_PUBLIC_URL = os.environ.get("EXPUNGE_PUBLIC_URL", "http://127.0.0.1:8000")
+EXPUNGE_PUBLIC_INTAKE = os.environ.get("EXPUNGE_PUBLIC_INTAKE", "") == "1"
+EXPUNGE_STATUS_LINK_DAYS = int(os.environ.get("EXPUNGE_STATUS_LINK_DAYS", "365"))
+EXPUNGE_IDENTITY_REMINDER_DAYS = int(os.environ.get("EXPUNGE_IDENTITY_REMINDER_DAYS", "7"))
+# How long it is remembered who was erased, so that nobody brings them back (0: without end).
+EXPUNGE_SUPPRESSION_MONTHS = int(os.environ.get("EXPUNGE_SUPPRESSION_MONTHS", "0"))
+EXPUNGE_CONTAINMENT_SECONDS = int(os.environ.get("EXPUNGE_CONTAINMENT_SECONDS", "60"))
 CELERY_BEAT_SCHEDULE = {
+    "suppression": {
+        "task": "expunge.registry.tasks.suppression_forget",
+        "schedule": timedelta(days=1),
+    },
+    "web": {"task": "expunge.web.background.sweep", "schedule": timedelta(minutes=1)},
+    "subjects": {"task": "expunge.subjects.tasks.subjects_sweep", "schedule": timedelta(hours=1)},
+    "claims": {"task": "expunge.api.tasks.claims_expire", "schedule": timedelta(hours=1)},
     "outbox": {"task": "expunge.notices.tasks.outbox_sweep", "schedule": EXPUNGE_OUTBOX_SECONDS},
     "outbox-retention": {
         "task": "expunge.notices.tasks.outbox_forget",

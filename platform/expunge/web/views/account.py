@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView, LogoutView
+from allauth.account.views import login as sign_in
+from django.contrib.auth.views import LogoutView
 
-from expunge.web.forms import SignInForm
+__all__ = ["sign_in", "sign_out"]
 
-sign_in = LoginView.as_view(
-    template_name="account/sign_in.html",
-    authentication_form=SignInForm,
-    redirect_authenticated_user=True,
-)
 sign_out = LogoutView.as_view()
