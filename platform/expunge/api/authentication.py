@@ -34,9 +34,14 @@ class TokenAuthentication(BaseAuthentication):
         return f'{SCHEME} realm="expunge"'
 
 
-def actor_of(request: Request) -> Actor:
-    """Return the caller with the rights of the token, for the token's organisation only."""
+def grant_of(request: Request) -> TokenGrant:
+    """Return the grant of the token that was presented."""
     grant = request.auth
     if not isinstance(grant, TokenGrant):
         raise TypeError("the API is only for callers with a token")
-    return grant.actor
+    return grant
+
+
+def actor_of(request: Request) -> Actor:
+    """Return the caller with the rights of the token, for the token's organisation only."""
+    return grant_of(request).actor

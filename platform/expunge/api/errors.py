@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
@@ -28,6 +28,10 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    if isinstance(error, RequestDataTooBig):
+        return _response(
+            problem(413, "body_too_large", "The body is too large. Send less at once.")
+        )
     plain = exception_handler(error, context)
     if plain is None or not isinstance(error, exceptions.APIException):
         got_request_exception.send(sender=None, request=context["request"])

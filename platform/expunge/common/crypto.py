@@ -57,5 +57,11 @@ def blind_index(value: str, *, context: str) -> bytes:
     return hmac.digest(key, normal.encode(), hashlib.sha256)
 
 
+def keyed_digest(data: bytes, *, context: str) -> bytes:
+    """Return a keyed 32-byte digest: equal bytes are recognised, and nothing can be guessed."""
+    key = hmac.digest(_master_keys()[-1], b"digest:" + context.encode(), hashlib.sha256)
+    return hmac.digest(key, data, hashlib.sha256)
+
+
 def _master_keys() -> list[bytes]:
     return [bytes.fromhex(key) for key in settings.EXPUNGE_MASTER_KEYS]

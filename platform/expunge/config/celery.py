@@ -8,4 +8,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "expunge.config.settings.develop
 
 app = Celery("expunge")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["expunge.jobs", "expunge.notices"])
+app.autodiscover_tasks(["expunge.api", "expunge.jobs", "expunge.notices"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,24 @@ class Script:
     def __init__(self, secret: str) -> None:
         self._client = Client(headers={"Authorization": f"Bearer {secret}"})
 
-    def get(self, path: str, **query: Any) -> Any:
-        return self._client.get(f"/api/v1/{path}", query)
+    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> Any:
+        return self._client.get(f"/api/v1/{path}", query, headers=headers)
 
-    def post(self, path: str, body: Any = None) -> Any:
-        return self._client.post(f"/api/v1/{path}", body or {}, content_type="application/json")
+    def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        sent = {**(headers or {}), **({} if key is None else {"Idempotency-Key": key})}
+        return self._client.post(
+            f"/api/v1/{path}", body or {}, content_type="application/json", headers=sent
+        )
+
+    def delete(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
+        return self._client.delete(f"/api/v1/{path}", headers=headers)
 
 
 AsScript = Callable[..., Script]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -62,6 +62,7 @@ class ProofOut(serializers.Serializer[Any]):
 class Leaves(ListResource[Leaf]):
     """The entries of the token's organisation."""
 
+    needs: ClassVar = {"GET": [{Permission.AUDIT_VIEW}]}
     serializer_class = LeafOut
     ordering = ("-seq",)
 
@@ -75,6 +76,8 @@ class Leaves(ListResource[Leaf]):
 
 class LeafProof(Resource):
     """Proofs."""
+
+    needs: ClassVar = {"GET": [{Permission.AUDIT_VIEW}]}
 
     @extend_schema(operation_id="audit_leaves_proof", responses=ProofOut)
     def get(self, request: Request, seq: int) -> Response:
@@ -96,6 +99,8 @@ class LeafProof(Resource):
 
 class LatestCheckpoint(Resource):
     """The newest checkpoint."""
+
+    needs: ClassVar = {"GET": [{Permission.AUDIT_VIEW}]}
 
     @extend_schema(operation_id="audit_checkpoint_get", responses=CheckpointOut)
     def get(self, request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.certificates import selectors
 from expunge.certificates.models import Certificate
@@ -41,6 +42,7 @@ class CertificateOut(serializers.Serializer[Any]):
 class Certificates(ListResource[Certificate]):
     """The certificates of the token's organisation."""
 
+    needs: ClassVar = {"GET": [{Permission.CERTIFICATE_VIEW}]}
     serializer_class = CertificateOut
 
     @extend_schema(operation_id="certificates_list")
@@ -52,6 +54,8 @@ class Certificates(ListResource[Certificate]):
 class OneCertificate(Resource):
     """One certificate."""
 
+    needs: ClassVar = {"GET": [{Permission.CERTIFICATE_VIEW}]}
+
     @extend_schema(operation_id="certificates_get", responses=CertificateOut)
     def get(self, request: Request, certificate_id: UUID) -> Response:
         """Return a certificate's numbers and digests."""
@@ -60,6 +64,8 @@ class OneCertificate(Resource):
 
 class CertificatePdf(Resource):
     """The document."""
+
+    needs: ClassVar = {"GET": [{Permission.CERTIFICATE_VIEW}]}
 
     @extend_schema(operation_id="certificates_pdf", responses=PDF)
     def get(self, request: Request, certificate_id: UUID) -> HttpResponse:
@@ -70,6 +76,8 @@ class CertificatePdf(Resource):
 
 class CertificateSidecar(Resource):
     """The proof beside the document."""
+
+    needs: ClassVar = {"GET": [{Permission.CERTIFICATE_VIEW}]}
 
     @extend_schema(operation_id="certificates_sidecar", responses=SIDECAR)
     def get(self, request: Request, certificate_id: UUID) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.api.v1.fields import NodeOut, VersionRef
 from expunge.registry import selectors
@@ -93,6 +94,7 @@ class CountsOut(serializers.Serializer[Any]):
 class Datasets(ListResource[Dataset]):
     """The datasets of the token's organisation."""
 
+    needs: ClassVar = {"GET": [{Permission.REGISTRY_VIEW}], "POST": [{Permission.REGISTRY_WRITE}]}
     serializer_class = DatasetOut
 
     @extend_schema(operation_id="datasets_list")
@@ -115,6 +117,8 @@ class Datasets(ListResource[Dataset]):
 class OneDataset(Resource):
     """One dataset."""
 
+    needs: ClassVar = {"GET": [{Permission.REGISTRY_VIEW}]}
+
     @extend_schema(operation_id="datasets_get", responses=DatasetOut)
     def get(self, request: Request, dataset_id: UUID) -> Response:
         """Return a dataset with its versions."""
@@ -123,6 +127,8 @@ class OneDataset(Resource):
 
 class Nodes(Resource):
     """The tree of a dataset."""
+
+    needs: ClassVar = {"GET": [{Permission.REGISTRY_VIEW}]}
 
     @extend_schema(operation_id="scopes_children", parameters=[NodeFilter], responses=NodesOut)
     def get(self, request: Request, dataset_id: UUID) -> Response:
@@ -141,6 +147,8 @@ class Nodes(Resource):
 class NodeSearch(Resource):
     """Search in the tree of a dataset; the label travels in the body."""
 
+    needs: ClassVar = {"POST": [{Permission.REGISTRY_VIEW}]}
+
     @extend_schema(
         operation_id="scopes_search", request=LabelIn, responses={200: NodeOut(many=True)}
     )
@@ -153,6 +161,8 @@ class NodeSearch(Resource):
 
 class ScopeCounts(Resource):
     """What a scope would cover."""
+
+    needs: ClassVar = {"POST": [{Permission.REGISTRY_VIEW}]}
 
     @extend_schema(operation_id="scopes_counts", request=ScopeIn, responses={200: CountsOut})
     def post(self, request: Request) -> Response:

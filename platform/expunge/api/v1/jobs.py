@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.jobs import selectors
 from expunge.jobs.models import ErasureJob
@@ -65,6 +66,7 @@ class JobOut(serializers.Serializer[Any]):
 class Jobs(ListResource[ErasureJob]):
     """Everything that is waiting or at work."""
 
+    needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
     serializer_class = JobOut
 
     @extend_schema(operation_id="jobs_list")
@@ -76,6 +78,8 @@ class Jobs(ListResource[ErasureJob]):
 class TicketJobs(Resource):
     """The jobs of a ticket."""
 
+    needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
+
     @extend_schema(operation_id="ticket_jobs_list", responses={200: JobOut(many=True)})
     def get(self, request: Request, ticket_id: UUID) -> Response:
         """List a ticket's jobs with their attempts."""
@@ -86,6 +90,8 @@ class TicketJobs(Resource):
 class OneJob(Resource):
     """One job."""
 
+    needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
+
     @extend_schema(operation_id="jobs_get", responses=JobOut)
     def get(self, request: Request, job_id: UUID) -> Response:
         """Return a job with its attempts."""
@@ -95,6 +101,9 @@ class OneJob(Resource):
 class CancelJob(Resource):
     """Cancelling."""
 
+    subject = OneJob
+    needs: ClassVar = {"POST": [{Permission.TICKET_VIEW, Permission.JOB_OPERATE}]}
+
     @extend_schema(operation_id="jobs_cancel", request=None, responses=JobOut)
     def post(self, request: Request, job_id: UUID) -> Response:
         """Cancel a job; its ticket ends up not verified and can be tried again."""
@@ -103,6 +112,8 @@ class CancelJob(Resource):
 
 class OneAttempt(Resource):
     """One attempt."""
+
+    needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
 
     @extend_schema(operation_id="attempts_get", responses=AttemptOut)
     def get(self, request: Request, attempt_id: UUID) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.registry import selectors
 from expunge.registry.models import Arm, Model, ModelVersion
@@ -90,6 +91,7 @@ class ModelVersionIn(serializers.Serializer[Any]):
 class Models(ListResource[Model]):
     """The models of the token's organisation."""
 
+    needs: ClassVar = {"GET": [{Permission.REGISTRY_VIEW}], "POST": [{Permission.REGISTRY_WRITE}]}
     serializer_class = ModelOut
 
     @extend_schema(operation_id="models_list")
@@ -109,6 +111,8 @@ class Models(ListResource[Model]):
 class OneModel(Resource):
     """One model."""
 
+    needs: ClassVar = {"GET": [{Permission.REGISTRY_VIEW}]}
+
     @extend_schema(operation_id="models_get", responses=ModelOut)
     def get(self, request: Request, model_id: UUID) -> Response:
         """Return a model."""
@@ -117,6 +121,11 @@ class OneModel(Resource):
 
 class ModelVersions(Resource):
     """The versions of a model."""
+
+    needs: ClassVar = {
+        "GET": [{Permission.REGISTRY_VIEW}],
+        "POST": [{Permission.REGISTRY_VIEW, Permission.REGISTRY_WRITE}],
+    }
 
     @extend_schema(operation_id="model_versions_list", responses={200: ModelVersionOut(many=True)})
     def get(self, request: Request, model_id: UUID) -> Response:
@@ -151,6 +160,8 @@ class ModelVersions(Resource):
 
 class OneModelVersion(Resource):
     """One model version."""
+
+    needs: ClassVar = {"GET": [{Permission.REGISTRY_VIEW}]}
 
     @extend_schema(operation_id="model_versions_get", responses=ModelVersionOut)
     def get(self, request: Request, version_id: UUID) -> Response:

@@ -10,13 +10,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from expunge.accounts.permissions import Permission
+from expunge.api.filters import ORDERINGS, tickets_filtered
 from expunge.api.resource import ListResource, Resource
 from expunge.api.v1.fields import NodeOut, PersonOut
 from expunge.tickets import selectors
-from expunge.tickets.models import Ticket
+from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.payload import TicketPayload
 from expunge.tickets.regimes import regimes
-from expunge.tickets.rules import Task
+from expunge.tickets.rules import RULES, Task
 from expunge.tickets.services import ticket_file
 from expunge.tickets.states import TicketState
 from expunge.tickets.tasks import TASKS, codes_of, task_run
@@ -26,11 +28,33 @@ STATES = [str(state) for state in TicketState]
 
 
 class TicketFilter(serializers.Serializer[Any]):
-    """The filters of the list. A name never stands in an address, so it is no filter."""
+    """The filters of the list. A name never stands in an address: see ``tickets/search``."""
 
-    state = serializers.ChoiceField(STATES, required=False)
-    overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
+    state = serializers.MultipleChoiceField(choices=STATES, required=False)
+    outcome = serializers.ChoiceField(Outcome.values, required=False)
+    regime = serializers.ChoiceField(sorted(regimes()), required=False)
     reference = serializers.RegexField(r"^[A-Za-z0-9-]{1,20}$", required=False)
+    requester = serializers.UUIDField(required=False)
+    reviewer = serializers.UUIDField(required=False)
+    approver = serializers.UUIDField(required=False)
+    received_after = serializers.DateTimeField(required=False)
+    received_before = serializers.DateTimeField(required=False)
+    due_after = serializers.DateField(required=False)
+    due_before = serializers.DateField(required=False)
+    overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
+    held = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+class TicketQuery(TicketFilter):
+    """The filters and the order of the list."""
+
+    ordering = serializers.ChoiceField(list(ORDERINGS), default="-received_at")
+
+
+class TicketSearch(TicketFilter):
+    """Filters and a label (a person's name, say), exactly as it stands in the data."""
+
+    label = serializers.CharField(max_length=200, required=False)  # type: ignore[assignment]
 
 
 class TicketLine(serializers.Serializer[Any]):
@@ -105,22 +129,17 @@ class Tickets(ListResource[Ticket]):
     """The tickets of the token's organisation."""
 
     serializer_class = TicketLine
-    ordering = ("-received_at", "-id")
+    needs: ClassVar = {
+        "GET": [{Permission.TICKET_VIEW}],
+        "POST": [{Permission.TICKET_VIEW, Permission.TICKET_FILE}],
+    }
 
-    @extend_schema(operation_id="tickets_list", parameters=[TicketFilter])
+    @extend_schema(operation_id="tickets_list", parameters=[TicketQuery])
     def get(self, request: Request) -> Response:
-        """List tickets, newest receipt first."""
-        checked = TicketFilter(data=request.query_params)
-        checked.is_valid(raise_exception=True)
-        wanted = checked.validated_data
-        return self.listing(
-            selectors.tickets_visible(
-                self.actor,
-                state=wanted.get("state"),
-                overdue=wanted["overdue"],
-                search=wanted.get("reference"),
-            )
-        )
+        """List tickets, newest receipt first unless asked otherwise."""
+        wanted = self.read_query(TicketQuery)
+        ordering = ORDERINGS[wanted.pop("ordering")]
+        return self.listing(tickets_filtered(self.actor, wanted), ordering)
 
     @extend_schema(operation_id="tickets_file", request=TicketIn, responses={201: TicketOut})
     def post(self, request: Request) -> Response:
@@ -134,11 +153,33 @@ class Tickets(ListResource[Ticket]):
             payload=payload,
             **given,
         )
+        self.about_ticket = ticket.pk
         return Response(TicketOut(_in_full(self, ticket.pk)).data, status=201)
+
+
+class SearchTickets(ListResource[Ticket]):
+    """Search by what may not stand in an address."""
+
+    serializer_class = TicketLine
+    needs: ClassVar = {"POST": [{Permission.TICKET_VIEW}]}
+
+    @extend_schema(
+        operation_id="tickets_search",
+        request=TicketSearch,
+        responses={200: TicketLine(many=True)},
+    )
+    def post(self, request: Request) -> Response:
+        """List one page of the tickets found, newest receipt first.
+
+        ``next`` is the address to send the same body to for the page after.
+        """
+        return self.listing(tickets_filtered(self.actor, self.read(TicketSearch)))
 
 
 class OneTicket(Resource):
     """One ticket."""
+
+    needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
 
     @extend_schema(operation_id="tickets_get", responses=TicketOut)
     def get(self, request: Request, ticket_id: UUID) -> Response:
@@ -161,6 +202,7 @@ def _in_full(resource: Resource, ticket_id: UUID) -> Ticket:
 class TaskView(Resource):
     """Does one task with a ticket; one subclass for every row of the table of tasks."""
 
+    subject = OneTicket
     task: ClassVar[Task]
     serializer: ClassVar[type[serializers.Serializer[Any]]]
 
@@ -188,7 +230,9 @@ def task_view(task: Task) -> type[TaskView]:
     if spec.codes is not None:
         fields["reason"] = serializers.ChoiceField(codes_of(task))
     body = type(f"{name}In", (serializers.Serializer,), fields)
-    view = type(f"{name}Ticket", (TaskView,), {"task": task, "serializer": body})
+    rights = dict.fromkeys(RULES[task].permission.values())
+    needs: ClassVar = {"POST": [{Permission.TICKET_VIEW, right} for right in rights]}
+    view = type(f"{name}Ticket", (TaskView,), {"task": task, "serializer": body, "needs": needs})
     described = extend_schema(
         operation_id=f"tickets_{task}",
         summary=task.label,

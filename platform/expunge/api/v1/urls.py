@@ -19,6 +19,7 @@ tasks = [
 urlpatterns = [
     path("schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("tickets", tickets.Tickets.as_view(), name="tickets"),
+    path("tickets/search", tickets.SearchTickets.as_view(), name="ticket-search"),
     path("tickets/<uuid:ticket_id>", tickets.OneTicket.as_view(), name="ticket"),
     path("tickets/<uuid:ticket_id>/jobs", jobs.TicketJobs.as_view(), name="ticket-jobs"),
     *tasks,
