@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from contract.canonical import digest_bytes
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATUS_TYPE = "application/vnd.expunge.status-list+json"
 
 
 class EnvelopeError(ValueError):
@@ -41,22 +42,27 @@ def key_id(certificate: x509.Certificate) -> str:
     return digest_bytes(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def seal(payload: bytes, key: Ed25519PrivateKey, certificate: x509.Certificate) -> bytes:
+def seal(
+    payload: bytes,
+    key: Ed25519PrivateKey,
+    certificate: x509.Certificate,
+    kind: str = PAYLOAD_TYPE,
+) -> bytes:
     """Return the JSON of an envelope around the payload."""
     signature = {
         "keyid": key_id(certificate),
-        "sig": _text(key.sign(_encoding(payload))),
+        "sig": _text(key.sign(_encoding(payload, kind))),
         "cert": certificate.public_bytes(Encoding.PEM).decode(),
     }
     envelope = {
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": kind,
         "payload": _text(payload),
         "signatures": [signature],
     }
     return json.dumps(envelope, indent=1).encode()
 
 
-def unseal(data: bytes) -> Envelope:
+def unseal(data: bytes, kind: str = PAYLOAD_TYPE) -> Envelope:
     """Read an envelope and verify its signature; whether to trust the signer is yours to say.
 
     Raises:
@@ -71,19 +77,19 @@ def unseal(data: bytes) -> Envelope:
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise EnvelopeError("the signed statement is not readable") from error
     public = certificate.public_key()
-    if said["payloadType"] != PAYLOAD_TYPE or not isinstance(public, Ed25519PublicKey):
+    if said["payloadType"] != kind or not isinstance(public, Ed25519PublicKey):
         raise EnvelopeError("the signed statement is of an unknown type")
     try:
-        public.verify(value, _encoding(payload))
+        public.verify(value, _encoding(payload, kind))
     except InvalidSignature as error:
         raise EnvelopeError("the signature of the statement is wrong") from error
     return Envelope(payload, value, certificate)
 
 
-def _encoding(payload: bytes) -> bytes:
+def _encoding(payload: bytes, kind: str) -> bytes:
     """Return DSSE's pre-authentication encoding."""
-    kind = PAYLOAD_TYPE.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    name = kind.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
 
 
 def _text(data: bytes) -> str:

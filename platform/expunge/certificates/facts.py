@@ -42,6 +42,21 @@ class ScopeFacts:
 
 
 @dataclass(frozen=True, config=FROZEN)
+class ExemptionFacts:
+    """A part of the request's scope that was kept, and the law that let the controller keep it.
+
+    ``level`` names the level of the part (patient, study, ...), never its label; it is empty
+    when all of the scope in the dataset was kept.
+    """
+
+    dataset: str
+    level: str
+    code: str
+    citation: str
+    review_on: date
+
+
+@dataclass(frozen=True, config=FROZEN)
 class AttemptFacts:
     """One attempt, successful or not: why this method, what it did, what the attacks found.
 
@@ -106,6 +121,7 @@ class CertificateFacts:
     completed_at: datetime
     scope: tuple[ScopeFacts, ...]
     models: tuple[ModelFacts, ...]
+    exemptions: tuple[ExemptionFacts, ...] = ()
     people: tuple[PersonFacts, ...] = ()
     category: str = ""
     dispositions: tuple[str, ...] = ()

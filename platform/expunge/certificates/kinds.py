@@ -24,6 +24,24 @@ class Kind(StrEnum):
     NOT_VERIFIED = "not_verified"
 
 
+class RevocationReason(StrEnum):
+    """Why a document no longer holds. The first two are found out by the platform itself."""
+
+    REGRESSION = "regression"
+    BROUGHT_BACK = "brought_back"
+    ISSUED_IN_ERROR = "issued_in_error"
+    SUPERSEDED = "superseded"
+
+
+BY_PEOPLE = frozenset({RevocationReason.ISSUED_IN_ERROR, RevocationReason.SUPERSEDED})
+REVOKED_BECAUSE: Mapping[RevocationReason, str] = {
+    RevocationReason.REGRESSION: "a later version of a model failed a check that was passed before",
+    RevocationReason.BROUGHT_BACK: "a later version of a model was trained on the data again",
+    RevocationReason.ISSUED_IN_ERROR: "it was issued in error",
+    RevocationReason.SUPERSEDED: "a newer document takes its place",
+}
+
+
 @dataclass(frozen=True)
 class Wording:
     """How a kind speaks of itself: its title, what was shown, and what was not."""

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from django.db import models
 
-from expunge.certificates.kinds import WORDING, Kind
+from expunge.certificates.kinds import REVOKED_BECAUSE, WORDING, Kind, RevocationReason
+from expunge.common.fields import EncryptedTextField
 from expunge.common.models import BaseModel
 
 
@@ -21,7 +22,8 @@ class Certificate(BaseModel):
     """One document about one ticket, its statement, its PDF and its two log entries.
 
     ``statement`` is fixed when the row is made: what is printed, signed and logged later is made
-    from it, so a second start after a crash finishes this document and no other.
+    from it, so a second start after a crash finishes this document and no other. A ticket has one
+    document at a time: a further ``version`` is made only after the one before was revoked.
     """
 
     number = models.CharField(max_length=20, unique=True)
@@ -38,6 +40,13 @@ class Certificate(BaseModel):
     pdf_length = models.PositiveBigIntegerField(default=0)
     issued_seq = models.BigIntegerField(null=True)
     issued_at = models.DateTimeField(null=True)
+    supersedes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, related_name="superseded_by"
+    )
+    revoked_at = models.DateTimeField(null=True)
+    revoked_reason = models.CharField(max_length=20, blank=True)
+    revoked_seq = models.BigIntegerField(null=True)
+    revoked_text = EncryptedTextField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
@@ -47,6 +56,16 @@ class Certificate(BaseModel):
                 condition=models.Q(status=Status.STATED)
                 | models.Q(issued_seq__isnull=False, issued_at__isnull=False, pdf_length__gt=0),
                 name="an_issued_certificate_is_in_the_log",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(revoked_at__isnull=True, revoked_reason="")
+                | models.Q(
+                    status=Status.ISSUED,
+                    revoked_at__isnull=False,
+                    revoked_seq__isnull=False,
+                    revoked_reason__in=[str(reason) for reason in RevocationReason],
+                ),
+                name="a_revocation_has_a_reason_and_is_in_the_log",
             ),
         ]
         indexes: ClassVar = [
@@ -65,3 +84,13 @@ class Certificate(BaseModel):
     def is_certificate(self) -> bool:
         """Say whether it certifies anything; a notice and a statement of failure do not."""
         return self.kind in {Kind.ERASURE, Kind.BEHAVIOURAL}
+
+    @property
+    def is_revoked(self) -> bool:
+        """Say whether it no longer holds."""
+        return self.revoked_at is not None
+
+    @property
+    def revoked_because(self) -> str:
+        """Return why it was revoked, as the end of a sentence; empty while it holds."""
+        return REVOKED_BECAUSE[RevocationReason(self.revoked_reason)] if self.is_revoked else ""

@@ -10,6 +10,7 @@ from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.models import Leaf
 from expunge.audit.selectors import checkpoint_covering, inclusion_proof
 from expunge.certificates.evidence import SIDECAR_SCHEMA, LogProof, write_proof
+from expunge.certificates.kinds import Kind
 from expunge.certificates.models import Certificate, Status
 from expunge.certificates.storage import pdf_read
 from expunge.common.errors import ConflictError, NotFoundError
@@ -33,6 +34,17 @@ def certificate_get(actor: Actor, certificate_id: UUID) -> Certificate:
     if found is None:
         raise NotFoundError("certificate_unknown", "There is no such certificate for you.")
     return found
+
+
+def certificate_standing(ticket_id: UUID) -> Certificate | None:
+    """Return the certificate of a ticket that is issued and not revoked, if there is one."""
+    found = Certificate.objects.filter(
+        ticket_id=ticket_id,
+        status=Status.ISSUED,
+        kind__in=(Kind.ERASURE, Kind.BEHAVIOURAL),
+        revoked_at__isnull=True,
+    )
+    return found.order_by("version").last()
 
 
 def certificate_pdf(certificate: Certificate) -> bytes:

@@ -1,4 +1,4 @@
-"""Issuing a certificate, in the one order that proves something.
+"""Issuing a certificate, in the one order that proves something; revoking it.
 
 1. The statement is fixed and its digest appended to the log. 2. A checkpoint over it is signed
 and timestamped. 3. The signed statement, its proof, the checkpoint and the timestamp go into the
@@ -29,11 +29,14 @@ from expunge.certificates.keys import document_credential, keys_introduce, state
 from expunge.certificates.kinds import kind_of
 from expunge.certificates.models import Certificate, Status
 from expunge.certificates.pdf import Imprint, render_pdf
+from expunge.certificates.revocation import certificate_revoke
 from expunge.certificates.selectors import log_proof
 from expunge.certificates.signing import sign_pdf
 from expunge.certificates.statement import Identity, build_statement, statement_digest
 from expunge.certificates.storage import pdf_keep_only, pdf_read, pdf_store
 from expunge.common.clock import now
+
+__all__ = ["certificate_issue", "certificate_revoke"]
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 GROUPS, GROUP = 2, 4
@@ -45,7 +48,8 @@ def certificate_issue(
     """Issue the document a ticket's facts have earned, or finish the one already begun.
 
     It runs outside any transaction, because each step must be kept before the next begins.
-    Once a statement is recorded, later facts change nothing.
+    Once a statement is recorded, later facts change nothing. Only after a ticket's document was
+    revoked is another one made, which names the one it supersedes.
 
     Raises:
         FactsError: The facts contradict each other.
@@ -56,7 +60,7 @@ def certificate_issue(
     try:
         certificate = _stated(facts, ticket_id, controller_id, actor)
     except IntegrityError:  # another worker was faster; its statement is the one
-        certificate = Certificate.objects.get(ticket_id=ticket_id, version=1)
+        certificate = Certificate.objects.filter(ticket_id=ticket_id).latest("version")
     if certificate.status == Status.STATED:
         checkpoint_sign()
         name = pdf_store(certificate.pk, _signed_pdf(certificate))
@@ -71,9 +75,9 @@ def _stated(
     facts: CertificateFacts, ticket_id: UUID, controller_id: UUID, actor: Actor
 ) -> Certificate:
     """Fix the statement and record it, unless that was done before."""
-    found = Certificate.objects.filter(ticket_id=ticket_id, version=1).first()
-    if found is not None:
-        return found
+    before = Certificate.objects.filter(ticket_id=ticket_id).order_by("version").last()
+    if before is not None and not before.is_revoked:
+        return before
     moment = now()
     identity = Identity(
         id=str(uuid4()),
@@ -81,6 +85,8 @@ def _stated(
         issuer=settings.EXPUNGE_ISSUER,
         issued_at=moment,
         log=log_origin(),
+        version=before.version + 1 if before else 1,
+        supersedes=before.number if before else None,
     )
     statement = build_statement(facts, identity)
     kind = kind_of(facts.models)
@@ -96,6 +102,8 @@ def _stated(
     return Certificate.objects.create(
         id=UUID(identity.id),
         number=identity.number,
+        version=identity.version,
+        supersedes=before,
         ticket_id=ticket_id,
         controller_id=controller_id,
         kind=kind,

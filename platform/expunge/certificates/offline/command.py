@@ -10,21 +10,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from expunge.audit.checkpoint import parse_key
+from expunge.certificates.kinds import REVOKED_BECAUSE, RevocationReason
+from expunge.certificates.offline.findings import all_hold
 from expunge.certificates.offline.trust import read_roots
 from expunge.certificates.offline.verification import Outcome, Trust, verify
+from expunge.certificates.status import day
 
-VALID, NOT_VALID, USAGE = 0, 1, 2
+VALID, NOT_VALID, USAGE, REVOKED = 0, 1, 2, 3
 MARKS = {True: "ok  ", False: "FAIL", None: "--  "}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``expunge-verify``; returns 0 when valid, 1 when not, 2 when it could not look."""
+    """Run ``expunge-verify``; returns 0 (valid), 1 (not), 2 (could not look) or 3 (revoked)."""
     options = _parser().parse_args(arguments)
     for library in ("pyhanko", "pyhanko_certvalidator"):
         logging.getLogger(library).setLevel(logging.CRITICAL)  # what matters is in the findings
     try:
         pdf = options.certificate.read_bytes()
         sidecar = options.sidecar.read_bytes() if options.sidecar else None
+        status = options.status.read_bytes() if options.status else None
         checkpoints = [path.read_text(encoding="utf-8") for path in options.checkpoint]
         trust = Trust(
             read_roots(options.trust.read_bytes()),
@@ -33,9 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"expunge-verify: {error}\n")
         return USAGE
-    outcome = verify(pdf, trust, sidecar=sidecar, export=options.log, checkpoints=checkpoints)
+    outcome = verify(
+        pdf,
+        trust,
+        sidecar=sidecar,
+        export=options.log,
+        status=status,
+        checkpoints=checkpoints,
+    )
     sys.stdout.write(as_json(outcome) if options.json else as_text(outcome))
-    return VALID if outcome.valid else NOT_VALID
+    if not all_hold(outcome.findings):
+        return NOT_VALID
+    return REVOKED if outcome.revoked else VALID
 
 
 def as_text(outcome: Outcome) -> str:
@@ -52,9 +65,18 @@ def as_text(outcome: Outcome) -> str:
             f"Shown: {said['shown']}",
             f"Not shown: {said['not_shown']}",
         ]
+    elif outcome.revoked is not None and all_hold(outcome.findings):
+        lines += ["", f"REVOKED on {day(outcome.revoked.revoked_at)} because {why(outcome)}."]
     else:
         lines += ["", "NOT VALID. Do not rely on this file."]
     return "\n".join(lines) + "\n"
+
+
+def why(outcome: Outcome) -> str:
+    """Return why a document was revoked, in words; a reason of later days stands as its code."""
+    reason = outcome.revoked.reason if outcome.revoked else ""
+    known = reason in set(RevocationReason)
+    return REVOKED_BECAUSE[RevocationReason(reason)] if known else f"of '{reason}'"
 
 
 def as_json(outcome: Outcome) -> str:
@@ -69,6 +91,12 @@ def as_json(outcome: Outcome) -> str:
                     {"subject": item.subject, "holds": item.holds, "sentence": item.sentence}
                     for item in outcome.findings
                 ],
+                "revoked": {
+                    "at": outcome.revoked.revoked_at.isoformat(),
+                    "reason": outcome.revoked.reason,
+                }
+                if outcome.revoked
+                else None,
                 "certificate": {name: said.get(name) for name in names} if said else None,
             },
             indent=1,
@@ -80,10 +108,12 @@ def as_json(outcome: Outcome) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="expunge-verify",
-        description="Check a certificate offline. Exit code 0: valid, 1: not valid, 2: usage.",
+        description="Check a certificate offline. "
+        "Exit code 0: valid, 1: not valid, 2: usage, 3: revoked.",
     )
     parser.add_argument("certificate", type=Path, help="the PDF")
     parser.add_argument("--sidecar", type=Path, help="the .json that travels beside the PDF")
+    parser.add_argument("--status", type=Path, help="the signed list of revoked documents")
     parser.add_argument("--log", type=Path, help="an export of the whole audit log")
     parser.add_argument(
         "--checkpoint",

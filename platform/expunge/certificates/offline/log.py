@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from expunge.audit.actions import AuditAction
 from expunge.audit.checkpoint import LogKey
 from expunge.audit.export import ExportError, StampedNote, read_export
 from expunge.audit.replay import Entry, Replay
 from expunge.certificates.offline.findings import Refusal
 from expunge.certificates.offline.statement import Recorded
+from expunge.certificates.status import Revoked
 
 
-def read_log(path: Path, key: LogKey, held: Sequence[Recorded], notes: Sequence[str]) -> str:
-    """Return a sentence about a log that holds; raises :class:`Refusal`.
+@dataclass(frozen=True)
+class Replayed:
+    """A log that holds: a sentence about it, and what it says of a revocation, if anything."""
+
+    sentence: str
+    revoked: Revoked | None
+
+
+def read_log(
+    path: Path,
+    key: LogKey,
+    held: Sequence[Recorded],
+    notes: Sequence[str],
+    statement: str | None,
+) -> Replayed:
+    """Replay a log; raises :class:`Refusal` when it does not hold.
+
+    ``statement`` is the digest of the statement whose revocation is looked for.
 
     ``held`` are entries that must stand in it; their checkpoints, and ``notes`` kept from
     elsewhere, must fit it too: that is how a log that was cut short is noticed.
@@ -26,15 +47,40 @@ def read_log(path: Path, key: LogKey, held: Sequence[Recorded], notes: Sequence[
     known = [item.proof.checkpoint for item in held]
     replay = Replay([*exported, *known, *notes], key)
     wanted: Mapping[int, bytes] = {item.proof.seq: item.proof.leaf for item in held}
+    revoked: Revoked | None = None
     for item in items:
         if isinstance(item, Entry):
+            revoked = revoked or _revocation(item, statement)
             if wanted.get(item.seq, item.data) != item.data:
                 replay.faults.append(f"Entry {item.seq} is not the one this certificate rests on.")
             replay.add(item)
     faults = replay.finish()
     if faults:
         raise Refusal(" ".join(faults))
-    return (
+    sentence = (
         f"The log is whole: {replay.size} entries without a gap, in agreement with "
         f"{replay.checkpoints} signed checkpoints."
     )
+    return Replayed(sentence, revoked)
+
+
+def _revocation(entry: Entry, statement: str | None) -> Revoked | None:
+    """Return the revocation that an entry records, if it is that of this statement."""
+    if statement is None or AuditAction.CERTIFICATE_REVOKED.encode() not in entry.data:
+        return None
+    try:
+        said = json.loads(entry.data)
+        if (said["action"], said["data"]["statement"]) != (
+            AuditAction.CERTIFICATE_REVOKED,
+            statement,
+        ):
+            return None
+        return Revoked(
+            number=said["data"]["number"],
+            statement=statement,
+            reason=said["data"]["reason"],
+            revoked_at=datetime.fromisoformat(said["occurred_at"]),
+            seq=entry.seq,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(f"Entry {entry.seq} of the log is not readable.") from error

@@ -13,11 +13,12 @@ from expunge.audit import merkle
 from expunge.audit.actions import AuditAction
 from expunge.audit.checkpoint import Checkpoint, CheckpointError, LogKey
 from expunge.audit.merkle import ProofError
-from expunge.certificates.envelope import Envelope, EnvelopeError, unseal
+from expunge.certificates.envelope import STATUS_TYPE, Envelope, EnvelopeError, unseal
 from expunge.certificates.evidence import EvidenceError, LogProof
 from expunge.certificates.offline.findings import Refusal
 from expunge.certificates.offline.trust import Roots, require_chain, timestamp_moment
 from expunge.certificates.statement import PREDICATE_TYPE, STATEMENT_TYPE
+from expunge.certificates.status import StatusList, read_status
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,22 @@ def read_statement(data: bytes, roots: Roots, moment: datetime) -> Stated:
         raise Refusal("The attached statement is not a certificate's.")
     require_chain(envelope.certificate, roots, moment, "code_signing", "the statement")
     return Stated(envelope, predicate)
+
+
+def read_status_list(data: bytes, roots: Roots, stated: Stated) -> StatusList:
+    """Return a signed status list that can speak of this statement; raises :class:`Refusal`."""
+    try:
+        envelope = unseal(data, STATUS_TYPE)
+        content = read_status(json.loads(envelope.payload))
+        issued_at = datetime.fromisoformat(stated.predicate["issued_at"])
+    except (EnvelopeError, ValueError, KeyError, TypeError) as error:
+        raise Refusal("The status list is not readable, or its signature is wrong.") from error
+    require_chain(envelope.certificate, roots, content.issued_at, "code_signing", "the status list")
+    if content.log != stated.predicate["log"]:
+        raise Refusal("The status list is of another platform than the certificate.")
+    if content.issued_at < issued_at:
+        raise Refusal("The status list is older than the certificate and says nothing about it.")
+    return content
 
 
 def read_recorded(proof: LogProof, key: LogKey, roots: Roots, what: str) -> Recorded:

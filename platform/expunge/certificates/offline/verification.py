@@ -27,9 +27,13 @@ from expunge.certificates.offline.statement import (
     Stated,
     read_recorded,
     read_statement,
+    read_status_list,
     require_entry,
 )
 from expunge.certificates.offline.trust import Roots
+from expunge.certificates.status import Revoked
+
+NO_STATUS = "Not checked: no status list was given, so a revocation would not be noticed."
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,21 @@ class Outcome:
 
     findings: Sequence[Finding]
     predicate: dict[str, Any] | None
+    revoked: Revoked | None = None
 
     @property
     def valid(self) -> bool:
-        """Say whether everything that could be looked at holds."""
-        return all_hold(self.findings)
+        """Say whether everything that could be looked at holds, and nothing revoked it."""
+        return all_hold(self.findings) and self.revoked is None
 
 
-def verify(  # noqa: PLR0913 - the file, whom to trust, and three things that may be at hand
+def verify(  # noqa: PLR0913 - the file, whom to trust, and four things that may be at hand
     pdf: bytes,
     trust: Trust,
     *,
     sidecar: bytes | None = None,
     export: Path | None = None,
+    status: bytes | None = None,
     checkpoints: Sequence[str] = (),
     at: datetime | None = None,
 ) -> Outcome:
@@ -78,7 +84,12 @@ def verify(  # noqa: PLR0913 - the file, whom to trust, and three things that ma
         findings.append(Finding("log", None, "Not checked: no export of the log was given."))
     else:
         findings.append(finding("log", lambda: looking.log(export, checkpoints)))
-    return Outcome(findings, looking.stated.predicate if looking.stated else None)
+    if status is None:
+        findings.append(Finding("revocation", None, NO_STATUS))
+    else:
+        findings.append(finding("revocation", lambda: looking.status(status)))
+    predicate = looking.stated.predicate if looking.stated else None
+    return Outcome(findings, predicate, looking.revoked)
 
 
 class _Looking:
@@ -89,6 +100,7 @@ class _Looking:
         self.file: SignedFile | None = None
         self.stated: Stated | None = None
         self.held: list[Recorded] = []
+        self.revoked: Revoked | None = None
 
     def signature(self) -> str:
         self.file = read_signed(self.pdf, self.trust.roots, self.at)
@@ -122,7 +134,18 @@ class _Looking:
         )
 
     def log(self, export: Path, checkpoints: Sequence[str]) -> str:
-        return read_log(export, self.trust.log_key, self.held, checkpoints)
+        digest = self.stated.digest if self.stated else None
+        replayed = read_log(export, self.trust.log_key, self.held, checkpoints, digest)
+        self.revoked = replayed.revoked or self.revoked
+        return replayed.sentence
+
+    def status(self, data: bytes) -> str:
+        if self.stated is None:
+            raise Refusal("The status list has no statement to be compared with.")
+        listed = read_status_list(data, self.trust.roots, self.stated)
+        self.revoked = listed.find(self.stated.digest) or self.revoked
+        found = "names" if self.revoked else "does not name"
+        return f"The status list of {_moment(listed.issued_at)} {found} this document."
 
     def _recorded(
         self, proof: Any, action: AuditAction, said: dict[str, Any], what: str

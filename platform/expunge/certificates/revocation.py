@@ -1,0 +1,111 @@
+"""Revoking a certificate: an entry of the log, a mark on the row, and the signed status list.
+
+A revoked certificate stays where it is, for it says what was shown at its time. Whoever checks
+it later learns of the revocation from the status list or from a newer export of the log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+from django.db import transaction
+
+from expunge.accounts.permissions import Actor, Permission
+from expunge.audit.actions import AuditAction
+from expunge.audit.keys import log_origin
+from expunge.audit.services import audit_record
+from expunge.certificates.envelope import STATUS_TYPE, seal
+from expunge.certificates.keys import statement_credential
+from expunge.certificates.kinds import BY_PEOPLE, RevocationReason
+from expunge.certificates.models import Certificate, Status
+from expunge.certificates.status import Revoked, StatusList, write_status
+from expunge.common.clock import now
+from expunge.common.errors import ConflictError, InvalidInputError, NotFoundError
+
+
+@transaction.atomic
+def certificate_revoke(
+    *, actor: Actor, certificate_id: UUID, reason: str, text: str = ""
+) -> Certificate:
+    """Revoke an issued document for a coded reason; ``text`` is kept encrypted, off the log.
+
+    People may revoke what was issued in error or is superseded, and say why. That data came
+    back is for the platform to find out.
+
+    Raises:
+        NotFoundError: ``certificate_unknown``.
+        NotAllowedError: ``permission_missing``.
+        InvalidInputError: ``reason_unknown``, ``text_missing``.
+        ConflictError: ``certificate_revoked_already``.
+    """
+    certificate = (
+        Certificate.objects.select_for_update()
+        .filter(
+            pk=certificate_id,
+            status=Status.ISSUED,
+            controller_id__in=actor.controllers(Permission.CERTIFICATE_VIEW),
+        )
+        .first()
+    )
+    if certificate is None:
+        raise NotFoundError("certificate_unknown", "There is no such certificate for you.")
+    actor.require(Permission.CERTIFICATE_REVOKE, certificate.controller_id)
+    _check(reason, BY_PEOPLE if actor.user else frozenset(RevocationReason))
+    if actor.user and not text.strip():
+        raise InvalidInputError("text_missing", "Say why, in a sentence or two.", field="text")
+    if certificate.is_revoked:
+        raise ConflictError("certificate_revoked_already", "This document is revoked already.")
+    certificate.revoked_at = now()
+    certificate.revoked_reason = reason
+    certificate.revoked_text = text.strip() or None
+    leaf = audit_record(
+        action=AuditAction.CERTIFICATE_REVOKED,
+        actor=actor.pseudonym,
+        controller_id=certificate.controller_id,
+        subject={"ticket": str(certificate.ticket_id), "certificate": str(certificate.pk)},
+        data={
+            "number": certificate.number,
+            "statement": certificate.statement_digest,
+            "reason": reason,
+        },
+    )
+    certificate.revoked_seq = leaf.seq
+    certificate.save()
+    return certificate
+
+
+def status_list() -> bytes:
+    """Return the signed list of every revoked document; it names them by number and digest."""
+    found = Certificate.objects.filter(revoked_at__isnull=False).order_by("revoked_seq")
+    content = StatusList(
+        issuer=settings.EXPUNGE_ISSUER,
+        issued_at=now(),
+        log=log_origin(),
+        revoked=tuple(
+            Revoked(
+                number=item.number,
+                statement=item.statement_digest,
+                reason=item.revoked_reason,
+                revoked_at=item.revoked_at,
+                seq=item.revoked_seq,
+            )
+            for item in found.iterator()
+            if item.revoked_at is not None and item.revoked_seq is not None
+        ),
+    )
+    signer = statement_credential()
+    if not isinstance(signer.key, Ed25519PrivateKey):
+        raise TypeError("status lists are signed with an Ed25519 key")
+    return seal(
+        json.dumps(write_status(content)).encode(), signer.key, signer.certificate, STATUS_TYPE
+    )
+
+
+def _check(reason: str, known: Collection[str]) -> None:
+    if reason not in known:
+        words = ", ".join(sorted(known))
+        raise InvalidInputError("reason_unknown", f"Give a reason: one of {words}.", field="reason")
