@@ -91,10 +91,12 @@ def ticket_reopen(*, actor: Actor, ticket_id: UUID, reason: str) -> Ticket:
 
     Raises:
         NotAllowedError: ``platform_only``.
-        ConflictError: ``ticket_move_refused``, ``ticket_purged``.
+        ConflictError: ``ticket_state``, ``ticket_purged``.
     """
     ticket = _for_platform(actor, ticket_id)
     code = code_given(reason, ReopeningReason.values)
+    if (ticket.state, ticket.outcome) != (TicketState.CLOSED, Outcome.CERTIFIED):
+        raise ConflictError("ticket_state", "Only a certified deletion is taken up again.")
     if ticket.purged_at:
         raise ConflictError(
             "ticket_purged",

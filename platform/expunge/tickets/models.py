@@ -161,6 +161,14 @@ class Exemption(BaseModel):
         ]
         indexes: ClassVar = [models.Index(fields=["review_on"], name="exemption_review")]
 
+    @property
+    def home(self) -> Dataset:
+        """Return the dataset in which the exempt part lies."""
+        found = self.node.dataset if self.node else self.dataset
+        if found is None:
+            raise TypeError("an exemption names a node or a dataset")
+        return found
+
 
 class HoldKind(models.TextChoices):
     """What a legal hold covers."""

@@ -67,8 +67,13 @@ def ticket_key(ticket: Ticket) -> bytes | None:
 
 
 def shred(ticket: Ticket) -> None:
-    """Destroy the ticket's key: payload and texts can never be read again."""
+    """Destroy the ticket's key: payload and texts can never be read again.
+
+    The texts go too: a ticket that is taken up again has another key, which does not open them.
+    """
     TicketKey.objects.filter(ticket=ticket).delete()
+    for rows in (ticket.moves, ticket.exemptions):
+        rows.filter(text__isnull=False).update(text=None)
 
 
 def _key_context(ticket: Ticket) -> str:

@@ -101,6 +101,45 @@ def test_a_move_leaves_one_row_and_one_leaf(file_ticket: FileTicket) -> None:
     assert after[-1]["subject"] == {"ticket": str(ticket.pk)}
 
 
+def test_the_database_itself_moves_tickets_only_as_the_table_says(file_ticket: FileTicket) -> None:
+    ticket = file_ticket()
+    allowed = set()
+    for source, target in PAIRS:
+        if source is target:
+            continue
+        held_from = str(target) if source is S.ON_HOLD and target in HOLDABLE else ""
+        try:
+            with transaction.atomic():
+                put(ticket, source, held_from, "certified" if source is S.CLOSED else "")
+                Ticket.objects.filter(pk=ticket.pk).update(state=target, outcome="")
+                allowed.add((source, target))
+                transaction.set_rollback(True)
+        except IntegrityError:
+            continue
+    assert allowed == {(source, target) for source in MOVES for target in MOVES[source]}
+
+
+@pytest.mark.parametrize(
+    ("state", "held_from", "outcome", "target"),
+    [
+        (S.ON_HOLD, "under_review", "", S.IN_PROGRESS),
+        (S.ON_HOLD, "", "", S.UNDER_REVIEW),
+        (S.CLOSED, "", "not_verified", S.IN_PROGRESS),
+        (S.CLOSED, "", "nothing_held", S.IN_PROGRESS),
+        (S.CLOSED, "", "exempt", S.IN_PROGRESS),
+    ],
+)
+def test_neither_service_nor_database_resumes_elsewhere_or_reopens_what_was_not_certified(
+    file_ticket: FileTicket, state: TicketState, held_from: str, outcome: str, target: TicketState
+) -> None:
+    ticket = put(file_ticket(), state, held_from, outcome)
+    with pytest.raises(ConflictError) as error:
+        ticket_move(ticket=ticket, target=target, actor=SYSTEM)
+    assert error.value.code == "ticket_move_refused"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Ticket.objects.filter(pk=ticket.pk).update(state=target, outcome="")
+
+
 def test_the_database_knows_no_other_states(file_ticket: FileTicket) -> None:
     ticket = file_ticket()
     with pytest.raises(IntegrityError), transaction.atomic():
