@@ -8,4 +8,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "expunge.config.settings.develop
 
 app = Celery("expunge")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["expunge.api", "expunge.jobs", "expunge.notices"])
+app.autodiscover_tasks(["expunge.api", "expunge.jobs", "expunge.notices", "expunge.subjects"])
+app.autodiscover_tasks(["expunge.web"], related_name="background")

@@ -1,0 +1,293 @@
+"""Requests through the public form: received, confirmed by code, made a ticket or declined.
+
+Nothing here says whether a person is known: what is received is stored and answered alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from expunge.accounts.models import Controller
+from expunge.accounts.permissions import Actor, Permission
+from expunge.accounts.selectors import policy_of
+from expunge.audit.actions import AuditAction
+from expunge.audit.services import audit_record
+from expunge.common.clock import local_date, now
+from expunge.common.errors import ConflictError, InvalidInputError, NotFoundError
+from expunge.notices.kinds import NoticeKind
+from expunge.notices.services import is_mail_address
+from expunge.subjects.access import PERSON
+from expunge.subjects.codes import (
+    LIFETIME,
+    MOST_SENDS,
+    MOST_TRIES,
+    PAUSE_BETWEEN,
+    code_digest,
+    code_fits,
+    code_new,
+)
+from expunge.subjects.identity import identity_proven_by_mail
+from expunge.subjects.intake_payload import (
+    IntakePayload,
+    payload_open,
+    payload_seal,
+    payload_shred,
+)
+from expunge.subjects.kinds import DeclineReason, IntakeStanding
+from expunge.subjects.letters import intake_letter
+from expunge.subjects.links import link_for_intake
+from expunge.subjects.models import IntakeRequest, StatusLink
+from expunge.tickets.clocks import Establishment, deadline
+from expunge.tickets.intake import new_reference
+from expunge.tickets.models import Ticket
+from expunge.tickets.payload import TicketPayload
+from expunge.tickets.regimes import regime_named
+from expunge.tickets.services import ticket_file
+
+PURPOSE = "intake-address"
+MOST_WAITING = 10_000
+"""So many requests of one organisation may wait; a flood beyond them is turned away."""
+
+
+def intake_controller(controller_id: UUID) -> Controller:
+    """Return an organisation that takes requests by form; raises ``intake_closed``."""
+    found = Controller.objects.filter(pk=controller_id).first()
+    if found is None or not intake_open(found.pk):
+        raise NotFoundError("intake_closed", "There is no form here. Write to the organisation.")
+    return found
+
+
+def intake_open(controller_id: UUID) -> bool:
+    """Say whether the platform and the organisation both want the public form."""
+    return bool(settings.EXPUNGE_PUBLIC_INTAKE) and policy_of(controller_id).public_intake
+
+
+@transaction.atomic
+def intake_receive(
+    *, controller_id: UUID, regime: str, payload: IntakePayload, language: str
+) -> tuple[IntakeRequest, str]:
+    """Store a request as received now; return it with the address of its status page.
+
+    Raises:
+        NotFoundError: ``intake_closed``.
+        InvalidInputError: ``regime_unknown``, ``name_missing``, ``contact_missing``.
+        ConflictError: ``intake_full``.
+    """
+    controller = intake_controller(controller_id)
+    for name, field in (("name_missing", "subject_name"), ("contact_missing", "contact")):
+        if not getattr(payload, field).strip():
+            raise InvalidInputError(name, "Say who you are and how we reach you.", field=field)
+    waiting = IntakeRequest.objects.filter(
+        controller=controller, standing=IntakeStanding.WAITING
+    ).count()
+    if waiting >= MOST_WAITING:
+        raise ConflictError("intake_full", "We cannot take more requests by form. Write to us.")
+    moment = now()
+    rule = regime_named(regime).clocks[0]
+    place = Establishment(controller.country, controller.subdivision, controller.time_zone)
+    intake = IntakeRequest(
+        controller=controller,
+        reference=f"IN-{new_reference().removeprefix('EX-')}",
+        regime=regime,
+        received_at=moment,
+        due_on=deadline(rule, local_date(moment, controller.time_zone), place).due,
+        language=language,
+    )
+    payload_seal(intake, payload)
+    intake.refresh_from_db()
+    link = link_for_intake(intake)
+    intake_letter(intake, payload, NoticeKind.ACKNOWLEDGEMENT, status_link=link)
+    if is_mail_address(payload.contact):
+        _code_send(intake, payload)
+    _audit(AuditAction.INTAKE_RECEIVED, intake, PERSON, {"regime": regime})
+    return intake, link
+
+
+@transaction.atomic
+def intake_code_send(*, intake_id: UUID) -> None:
+    """Mail a fresh code to a waiting request's address, as often as the limits allow.
+
+    Raises:
+        ConflictError: ``intake_decided``, ``no_mail_address``, ``too_many_codes``.
+    """
+    intake = _waiting(IntakeRequest.objects.filter(pk=intake_id))
+    payload = payload_open(intake)
+    if payload is None or not is_mail_address(payload.contact):
+        raise ConflictError("no_mail_address", "You gave us no mail address.")
+    sent_at = intake.code_expires_at - LIFETIME if intake.code_expires_at else None
+    if intake.code_sends >= MOST_SENDS or (sent_at and sent_at > now() - PAUSE_BETWEEN):
+        raise ConflictError("too_many_codes", "A code was sent just now, or too many were before.")
+    _code_send(intake, payload)
+
+
+def intake_code_enter(*, intake_id: UUID, code: str) -> None:
+    """Try a code; the right one shows that the mail address is the person's.
+
+    Raises:
+        ConflictError: ``intake_decided``, ``code_used_up``.
+        InvalidInputError: ``code_wrong``.
+    """
+    with transaction.atomic():
+        intake = _waiting(IntakeRequest.objects.filter(pk=intake_id))
+        expires_at = intake.code_expires_at
+        usable = expires_at is not None and expires_at > now() and intake.code_tries < MOST_TRIES
+        fits = usable and code_fits(
+            code,
+            intake.code_digest,
+            purpose=PURPOSE,
+            request=intake.pk,
+            expires_at=expires_at or now(),
+        )
+        if usable:
+            intake.code_tries += 1
+        if fits:
+            intake.shown_at, intake.code_digest = now(), None
+        intake.save(update_fields=["code_tries", "shown_at", "code_digest"])
+    if not usable:
+        raise ConflictError("code_used_up", "This code is no longer good. Ask for a new one.")
+    if not fits:
+        raise InvalidInputError("code_wrong", "This is not the code of our letter.", field="code")
+
+
+@transaction.atomic
+def intake_file(  # noqa: PLR0913 - a ticket is filed once, whole
+    *,
+    actor: Actor,
+    intake_id: UUID,
+    regime: str,
+    ground: str,
+    node_ids: Iterable[UUID],
+    payload: TicketPayload,
+    profile: str = "erasure",
+) -> Ticket:
+    """Make a ticket of a request; its clock runs from the receipt of the request.
+
+    A person who entered the code of their mail address has shown their identity at the level
+    ``low`` already, if the ticket keeps that address.
+
+    Raises:
+        NotFoundError: ``intake_unknown``.
+        ConflictError: ``intake_decided``; and what :func:`ticket_file` raises.
+    """
+    intake = _waiting(intakes_for(actor).filter(pk=intake_id))
+    said = payload_open(intake)
+    ticket = ticket_file(
+        actor=actor,
+        controller_id=intake.controller_id,
+        regime=regime,
+        ground=ground,
+        node_ids=node_ids,
+        payload=TicketPayload(
+            payload.subject_name, payload.contact, payload.note, language=intake.language
+        ),
+        received_at=intake.received_at,
+        profile=profile,
+    )
+    StatusLink.objects.filter(intake=intake).update(ticket=ticket)
+    if intake.shown_at and said and said.contact.strip() == payload.contact.strip():
+        identity_proven_by_mail(ticket=ticket, shown_at=intake.shown_at)
+        ticket.refresh_from_db()
+    _decide(intake, actor, IntakeStanding.FILED, ticket=ticket)
+    _audit(AuditAction.INTAKE_FILED, intake, actor, {"ticket": str(ticket.pk)})
+    return ticket
+
+
+@transaction.atomic
+def intake_decline(*, actor: Actor, intake_id: UUID, reason: str, text: str) -> IntakeRequest:
+    """Make no ticket of a request; tell the person why, and destroy what they wrote.
+
+    Raises:
+        NotFoundError: ``intake_unknown``.
+        InvalidInputError: ``reason_unknown``, ``text_missing``.
+        ConflictError: ``intake_decided``.
+    """
+    intake = _waiting(intakes_for(actor).filter(pk=intake_id))
+    actor.require(Permission.TICKET_REVIEW, intake.controller_id)
+    if reason not in DeclineReason.values:
+        raise InvalidInputError(
+            "reason_unknown",
+            f"A reason is one of {', '.join(DeclineReason.values)}.",
+            field="reason",
+        )
+    if not text.strip():
+        raise InvalidInputError("text_missing", "Say why, in a sentence or two.", field="text")
+    payload = payload_open(intake)
+    if payload is not None:
+        intake_letter(
+            intake,
+            payload,
+            NoticeKind.INTAKE_DECLINED,
+            reason=str(DeclineReason(reason).label),
+            explanation=text.strip(),
+            remedy=str(regime_named(intake.regime).remedy),
+        )
+    _decide(intake, actor, IntakeStanding.DECLINED, reason=reason)
+    _audit(AuditAction.INTAKE_DECLINED, intake, actor, {"reason": reason})
+    return intake
+
+
+def intakes_for(actor: Actor) -> Any:
+    """Return the requests of the organisations for which the actor may file, oldest first."""
+    return IntakeRequest.objects.filter(
+        controller_id__in=actor.controllers(Permission.TICKET_FILE)
+    ).select_related("controller", "decided_by", "ticket")
+
+
+def intake_get(actor: Actor, intake_id: UUID) -> IntakeRequest:
+    """Return one request; raises ``intake_unknown``."""
+    found: IntakeRequest | None = intakes_for(actor).filter(pk=intake_id).first()
+    if found is None:
+        raise NotFoundError("intake_unknown", "There is no such request for you.")
+    return found
+
+
+def _waiting(found: Any) -> IntakeRequest:
+    intake: IntakeRequest | None = found.select_for_update(of=("self",)).first()
+    if intake is None:
+        raise NotFoundError("intake_unknown", "There is no such request for you.")
+    if intake.standing != IntakeStanding.WAITING:
+        raise ConflictError("intake_decided", "This request has been decided already.")
+    return intake
+
+
+def _code_send(intake: IntakeRequest, payload: IntakePayload) -> None:
+    code, expires_at = code_new(), (now() + LIFETIME).replace(microsecond=0)
+    intake.code_digest = code_digest(
+        code, purpose=PURPOSE, request=intake.pk, expires_at=expires_at
+    )
+    intake.code_expires_at, intake.code_tries = expires_at, 0
+    intake.code_sends += 1
+    intake.save(update_fields=["code_digest", "code_expires_at", "code_tries", "code_sends"])
+    link = link_for_intake(intake)
+    intake_letter(
+        intake,
+        payload,
+        NoticeKind.IDENTITY_REQUEST,
+        code=code,
+        valid_until=f"{expires_at:%Y-%m-%d %H:%M} UTC",
+        identity_link=link,
+        status_link=link,
+    )
+
+
+def _decide(intake: IntakeRequest, actor: Actor, standing: IntakeStanding, **columns: Any) -> None:
+    payload_shred(intake)
+    intake.standing, intake.decided_by, intake.decided_at = standing, actor.user, now()
+    for name, value in columns.items():
+        setattr(intake, name, value)
+    intake.save()
+
+
+def _audit(action: AuditAction, intake: IntakeRequest, actor: Actor, data: dict[str, str]) -> None:
+    audit_record(
+        action=action,
+        actor=actor.pseudonym,
+        controller_id=intake.controller_id,
+        subject={"intake": str(intake.pk)},
+        data=data,
+    )

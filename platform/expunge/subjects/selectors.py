@@ -1,0 +1,64 @@
+"""Reading what this room knows of a ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from expunge.accounts.permissions import Actor, Permission
+from expunge.notices.services import is_mail_address
+from expunge.subjects.models import IdentityCheck
+from expunge.tickets.models import Ticket
+from expunge.tickets.payload import text_decrypt, ticket_key
+from expunge.tickets.selectors import ticket_payload
+from expunge.tickets.states import TicketState
+
+
+@dataclass(frozen=True)
+class CheckRead:
+    """An identity check; ``reference`` is empty when shredded or not for this reader."""
+
+    at: datetime
+    method: str
+    level: str
+    standing: str
+    evidence: str
+    expires_at: datetime | None
+    tries: int
+    by: str
+    reference: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is known of how a ticket's person showed who they are.
+
+    ``awaited``: the reader may act on it now; ``by_mail``: a code can be mailed.
+    """
+
+    checks: tuple[CheckRead, ...]
+    awaited: bool
+    by_mail: bool
+
+
+def identity_of(actor: Actor, ticket: Ticket) -> Identity:
+    """Return a ticket's identity checks and what the actor can do about them."""
+    may = actor.may(Permission.TICKET_REVIEW, ticket.controller_id)
+    awaited = may and ticket.state == TicketState.IDENTITY_PENDING
+    key = ticket_key(ticket) if may else None
+    checks = tuple(
+        CheckRead(
+            at=check.created_at,
+            method=check.method,
+            level=check.level,
+            standing=check.standing,
+            evidence=check.evidence,
+            expires_at=check.expires_at,
+            tries=check.tries,
+            by=check.checked_by.name if check.checked_by else "",
+            reference=text_decrypt(ticket, check.reference, key),
+        )
+        for check in IdentityCheck.objects.filter(ticket=ticket).select_related("checked_by")
+    )
+    payload = ticket_payload(actor, ticket) if awaited else None
+    return Identity(checks, awaited, payload is not None and is_mail_address(payload.contact))
