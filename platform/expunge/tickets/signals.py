@@ -14,3 +14,7 @@ them in the database, for a process may die between commit and signal.
 hold_changed = Signal()
 """Sent when the placing or the release of a legal hold is committed, with ``hold_id`` and
 ``model_id`` (``None`` unless the hold covers a model, whose work is the receiver's affair)."""
+
+ticket_purging = Signal()
+"""Sent while what is left of an ended ticket is deleted, in that transaction, with ``ticket_id``:
+a room above deletes what it keeps of the ticket itself. A receiver that fails stops it."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from expunge.config import embedded, environment
@@ -199,6 +200,10 @@ LOGGING = {
 # Calls a minute: of a token, and of an address that shows no good one.
 EXPUNGE_API_CALLS = int(os.environ.get("EXPUNGE_API_CALLS", "600"))
 EXPUNGE_API_STRANGER_CALLS = int(os.environ.get("EXPUNGE_API_STRANGER_CALLS", "60"))
+# Who waits for news of a ticket keeps a thread of the web server: so many in one process, and a
+# stream no longer than this.
+EXPUNGE_API_WAITERS = int(os.environ.get("EXPUNGE_API_WAITERS", "2"))
+EXPUNGE_API_STREAM_SECONDS = int(os.environ.get("EXPUNGE_API_STREAM_SECONDS", "60"))
 EXPUNGE_ATTEMPTS_DIR = VAR / "attempts"
 EXPUNGE_ARTIFACTS_URI = os.environ.get("EXPUNGE_ARTIFACTS_URI", str(VAR / "artifacts"))
 EXPUNGE_CERTIFICATES_DIR = VAR / "certificates"
@@ -246,13 +251,16 @@ EXPUNGE_IDENTITY_REMINDER_DAYS = int(os.environ.get("EXPUNGE_IDENTITY_REMINDER_D
 EXPUNGE_SUPPRESSION_MONTHS = int(os.environ.get("EXPUNGE_SUPPRESSION_MONTHS", "0"))
 EXPUNGE_CONTAINMENT_SECONDS = int(os.environ.get("EXPUNGE_CONTAINMENT_SECONDS", "60"))
 CELERY_BEAT_SCHEDULE = {
-    "claims": {"task": "expunge.api.tasks.claims_expire", "schedule": timedelta(hours=1)},
     "suppression": {
         "task": "expunge.registry.tasks.suppression_forget",
         "schedule": timedelta(days=1),
     },
     "web": {"task": "expunge.web.background.sweep", "schedule": timedelta(minutes=1)},
     "subjects": {"task": "expunge.subjects.tasks.subjects_sweep", "schedule": timedelta(hours=1)},
+    "retention": {
+        "task": "expunge.tickets.celery_tasks.retention",
+        "schedule": crontab(hour="3", minute="10"),
+    },
     "claims": {"task": "expunge.api.tasks.claims_expire", "schedule": timedelta(hours=1)},
     "outbox": {"task": "expunge.notices.tasks.outbox_sweep", "schedule": EXPUNGE_OUTBOX_SECONDS},
     "outbox-retention": {
