@@ -22,10 +22,12 @@ from expunge.audit.leaves import commitment
 from expunge.certificates.facts import (
     AttemptFacts,
     CertificateFacts,
+    ExemptionFacts,
     ModelFacts,
     PersonFacts,
     ScopeFacts,
 )
+from expunge.certificates.models import Certificate
 from expunge.certificates.services import certificate_issue
 from expunge.common.clock import local_date, now
 from expunge.jobs.models import Attempt, ErasureJob
@@ -33,8 +35,10 @@ from expunge.jobs.moves import WORKER
 from expunge.jobs.planner import LADDER
 from expunge.jobs.services import scope_of
 from expunge.jobs.states import AttemptState, JobState
+from expunge.registry.ledger import suppression_record
 from expunge.registry.models import DatasetVersion, Record, ScopeNode
 from expunge.registry.selectors import records_held, records_in_scope
+from expunge.tickets.exemptions import exemptions_of
 from expunge.tickets.models import Ticket
 from expunge.tickets.payload import ticket_key
 from expunge.tickets.states import TicketState
@@ -74,6 +78,14 @@ def ticket_certify(*, ticket_id: UUID) -> None:
 def _close(ticket_id: UUID) -> None:
     ticket = Ticket.objects.select_for_update().get(pk=ticket_id)
     if ticket.state == TicketState.VERIFIED:
+        certificate = Certificate.objects.filter(ticket_id=ticket.pk).latest("created_at")
+        suppression_record(
+            actor=WORKER,
+            controller_id=ticket.controller_id,
+            ticket_id=ticket.pk,
+            nodes=scope_of(ticket),
+            certificate=certificate.number,
+        )
         ticket_move(ticket=ticket, target=TicketState.CERTIFIED, actor=WORKER)
     if ticket.state == TicketState.CERTIFIED:
         ticket_move(ticket=ticket, target=TicketState.CLOSED, actor=WORKER)
@@ -93,6 +105,7 @@ def facts_of(ticket: Ticket) -> CertificateFacts:
         completed_at=now(),
         scope=_scope(ticket, nodes),
         models=tuple(_model(job, nodes) for job in jobs),
+        exemptions=_exemptions(ticket),
         people=_people(ticket, zone),
         category=", ".join(sorted({node.level for node in nodes})),
     )
@@ -177,6 +190,19 @@ def _scope(ticket: Ticket, nodes: Sequence[ScopeNode]) -> tuple[ScopeFacts, ...]
             )
         )
     return tuple(found)
+
+
+def _exemptions(ticket: Ticket) -> tuple[ExemptionFacts, ...]:
+    return tuple(
+        ExemptionFacts(
+            dataset=item.home.name,
+            level=item.node.level if item.node else "",
+            code=item.code,
+            citation=item.citation,
+            review_on=item.review_on,
+        )
+        for item in exemptions_of(ticket)
+    )
 
 
 def _people(ticket: Ticket, zone: str) -> tuple[PersonFacts, ...]:

@@ -200,6 +200,7 @@ class Erasure(ImmutableModel):
             models.UniqueConstraint(fields=["model_version", "node"], name="erasure_once"),
         ]
 
+
 class SuppressionEntry(ImmutableModel):
     """Someone was erased, with a certificate: the pseudonymised memory of it.
 
@@ -269,7 +270,6 @@ class SuppressionAlert(BaseModel):
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=40, blank=True)
-    text = EncryptedTextField(blank=True, default="")
     job_id = models.UUIDField(null=True)
 
     class Meta:

@@ -27,7 +27,7 @@ from expunge.registry.models import (
     ScopeNode,
     TrainingUse,
 )
-from expunge.registry.tree import label_index
+from expunge.registry.tree import label_index, path_and_above
 
 PAGE = 50
 
@@ -142,7 +142,7 @@ def scope_nodes(actor: Actor, ids: Iterable[UUID]) -> tuple[ScopeNode, ...]:
 
 def scope_trails(nodes: Sequence[ScopeNode]) -> Mapping[ScopeNode, tuple[ScopeNode, ...]]:
     """Return for every node the nodes from its root down to itself, in one query."""
-    wanted = {(node.dataset_id, path) for node in nodes for path in _path_and_above(node.path)}
+    wanted = {(node.dataset_id, path) for node in nodes for path in path_and_above(node.path)}
     found = {
         (item.dataset_id, item.path): item
         for item in ScopeNode.objects.filter(
@@ -151,7 +151,7 @@ def scope_trails(nodes: Sequence[ScopeNode]) -> Mapping[ScopeNode, tuple[ScopeNo
         ).select_related("dataset")
     }
     return {
-        node: tuple(found[node.dataset_id, path] for path in _path_and_above(node.path))
+        node: tuple(found[node.dataset_id, path] for path in path_and_above(node.path))
         for node in nodes
     }
 
@@ -214,8 +214,3 @@ def versions_touched(nodes: Iterable[ScopeNode]) -> tuple[ModelVersion, ...]:
             ).values("pk")
         ).exists()
     )
-
-
-def _path_and_above(path: str) -> list[str]:
-    segments = path.split(".")
-    return [".".join(segments[: depth + 1]) for depth in range(len(segments))]

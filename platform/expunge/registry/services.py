@@ -19,7 +19,9 @@ from expunge.audit.services import audit_record
 from expunge.common.errors import ConflictError, InvalidInputError
 from expunge.registry.artifacts import artifact_manifest, local_folder
 from expunge.registry.ingest import DatasetFacts, load_records, read_facts
+from expunge.registry.ledger import dataset_alerts_raise, model_alerts_raise
 from expunge.registry.lineage import holdings
+from expunge.registry.matching import restored_from
 from expunge.registry.models import (
     Dataset,
     DatasetVersion,
@@ -41,7 +43,8 @@ def dataset_version_register(
     """Register the dataset folder at ``uri`` as the next version of the named dataset.
 
     The scope tree is built or extended, the records are stored by place and digest, and the
-    digest of the coin flips is sealed in the audit log.
+    digest of the coin flips is sealed in the audit log. Who was erased before and stands in it
+    again raises an alert (``version.alerts``).
 
     Raises:
         NotFoundError: ``dataset_missing``.
@@ -67,6 +70,7 @@ def dataset_version_register(
                     "records": version.record_count,
                 },
             )
+            dataset_alerts_raise(version)
     return version
 
 
@@ -119,6 +123,10 @@ def model_version_register(  # noqa: PLR0913 - a version is written once, whole
     ``erased``. For a version made by an erasure, uses that its parent already has are not
     repeated: they would say that it was trained on the erased records anew.
 
+    A version that holds someone who was erased before raises an alert (``version.alerts``). One
+    without a parent whose weights are an earlier version's becomes that version's child: a
+    restored checkpoint holds what it held.
+
     Raises:
         NotFoundError: ``artifact_missing``.
         InvalidInputError: ``layout_unknown``, ``recipe_invalid``, ``uri_not_supported``,
@@ -131,12 +139,15 @@ def model_version_register(  # noqa: PLR0913 - a version is written once, whole
     manifest = artifact_manifest(uri)
     with transaction.atomic():
         Model.objects.select_for_update().get(pk=model.pk)
+        digest, files = manifest_digest(manifest), _MANIFEST.dump_python(manifest, mode="json")
+        restored = None if erased else restored_from(digest, files, controller_id)
+        parent = parent or restored
         version = ModelVersion.objects.create(
             model=model,
             number=1 + (model.versions.aggregate(last=Max("number"))["last"] or 0),
             uri=uri,
-            digest=manifest_digest(manifest),
-            manifest=_MANIFEST.dump_python(manifest, mode="json"),
+            digest=digest,
+            manifest=files,
             layout=layout,
             parent=parent,
             recipe=checked,
@@ -159,6 +170,8 @@ def model_version_register(  # noqa: PLR0913 - a version is written once, whole
                 "erased": sorted(str(node.pk) for node in erased),
             },
         )
+        if not erased:
+            model_alerts_raise(version, restored)
     return version
 
 

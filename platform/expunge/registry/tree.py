@@ -31,17 +31,28 @@ def ordinal(number: int) -> str:
     return digits.rjust(WIDTH, "0")
 
 
+def path_and_above(path: str) -> list[str]:
+    """Return the paths from the root down to this one."""
+    segments = path.split(".")
+    return [".".join(segments[: depth + 1]) for depth in range(len(segments))]
+
+
 def label_index(label: str, controller_id: UUID) -> bytes:
     """Return the blind index by which a label is found again, within one controller."""
     return blind_index(label, context=f"registry.scopenode.label:{controller_id}")
 
 
 class TreeBuilder:
-    """Finds or makes the node of a path of labels, and stores new nodes in batches."""
+    """Finds or makes the node of a path of labels, and stores new nodes in batches.
+
+    A node whose label was shredded is found again by its parent and its blind index: whoever was
+    erased and comes back is the same node.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._ids: dict[tuple[str, ...], UUID] = {}
+        self._nameless: dict[tuple[UUID | None, bytes], UUID] = {}
         self._paths: dict[UUID | None, str] = {None: ""}
         self._children: dict[UUID | None, int] = defaultdict(int)
         self._fresh: list[ScopeNode] = []
@@ -53,6 +64,11 @@ class TreeBuilder:
         if known is not None:
             return known
         parent = self.node(labels[:-1]) if len(labels) > 1 else None
+        index = label_index(labels[-1], self._dataset.controller_id)
+        known = self._nameless.get((parent, index))
+        if known is not None:
+            self._ids[labels] = known
+            return known
         node = ScopeNode(
             id=uuid4(),
             dataset=self._dataset,
@@ -60,7 +76,7 @@ class TreeBuilder:
             path=self._next_path(parent),
             depth=len(labels) - 1,
             label=labels[-1],
-            label_index=label_index(labels[-1], self._dataset.controller_id),
+            label_index=index,
         )
         self._ids[labels] = node.pk
         self._paths[node.pk] = node.path
@@ -86,6 +102,9 @@ class TreeBuilder:
         for node in stored.iterator(chunk_size=BATCH):
             above = labels[node.parent_id] if node.parent_id else ()
             labels[node.pk] = (*above, node.label)
-            self._ids[labels[node.pk]] = node.pk
+            if "" in labels[node.pk]:
+                self._nameless[node.parent_id, bytes(node.label_index)] = node.pk
+            else:
+                self._ids[labels[node.pk]] = node.pk
             self._paths[node.pk] = node.path
             self._children[node.parent_id] += 1

@@ -2,7 +2,6 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import expunge.common.fields
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -11,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_policies'),
+        ('accounts', '0001_initial'),
         ('registry', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -28,7 +27,6 @@ class Migration(migrations.Migration):
                 ('nodes', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
                 ('decided_at', models.DateTimeField(null=True)),
                 ('reason', models.CharField(blank=True, max_length=40)),
-                ('text', expunge.common.fields.EncryptedTextField(blank=True, default='', editable=True)),
                 ('job_id', models.UUIDField(null=True)),
                 ('controller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='accounts.controller')),
                 ('dataset_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='registry.datasetversion')),
