@@ -1,29 +1,53 @@
-"""The scope a person is putting together: ids of nodes in their session, never a name."""
+"""The ticket a person is putting together: kept on the server, encrypted, until it is filed.
+
+One draft a person. It survives signing out and is taken up again on another device. It holds the
+name of somebody who asked to be forgotten, so it ends with the filing, and after thirty days.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.db import transaction
+from django.utils import timezone
 
 from expunge.accounts.permissions import Actor
+from expunge.common.clock import now
+from expunge.common.errors import ConflictError, NotAllowedError
 from expunge.registry import selectors
 from expunge.registry.models import Dataset, ModelVersion
-from expunge.web.parse import uuids
+from expunge.tickets.models import Ticket
+from expunge.tickets.payload import TicketPayload
+from expunge.tickets.services import ticket_file
+from expunge.web.models import FilingDraft
+from expunge.web.parse import optional_day, uuids
 from expunge.web.tree import Branch, branches_of
 
-KEY = "draft-scope"
 MOST_NODES = 500
+LIFETIME = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What was entered so far: ids of nodes, and the fields of the forms as text."""
+
+    nodes: Sequence[str] = ()
+    law: Mapping[str, str] = field(default_factory=dict)
+    person: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """The chosen nodes with their record counts, and every model version that they touch."""
+    """The chosen nodes with their record counts, the models they touch, and what was entered."""
 
     branches: Sequence[Branch]
     versions: Sequence[ModelVersion]
+    content: Content
+    touched_at: datetime | None
 
     @property
     def node_ids(self) -> tuple[UUID, ...]:
@@ -46,37 +70,122 @@ class Draft:
         return sum(branch.records for branch in self.branches)
 
 
-def draft_of(request: HttpRequest, actor: Actor) -> Draft:
+def draft_of(actor: Actor) -> Draft:
     """Return the draft with its counts; nodes the person may not see have dropped out."""
-    nodes = selectors.scope_nodes(actor, uuids(request.session.get(KEY, ())))
+    stored = FilingDraft.objects.filter(user=actor.user).first()
+    content = _content(stored)
+    nodes = selectors.scope_nodes(actor, uuids(content.nodes)) if content.nodes else ()
     versions = selectors.versions_touched(nodes) if nodes else ()
-    return Draft(branches_of(nodes, trails=True), versions)
+    touched = stored.touched_at if stored else None
+    return Draft(branches_of(nodes, trails=True), versions, content, touched)
 
 
-def draft_add(request: HttpRequest, actor: Actor, node_id: UUID) -> None:
+@transaction.atomic
+def draft_add(actor: Actor, node_id: UUID) -> None:
     """Add a node. What stands below it needs no place of its own; another organisation's go."""
-    chosen = selectors.scope_nodes(actor, (*uuids(request.session.get(KEY, ())), node_id))
+    content = _locked(actor)
+    chosen = selectors.scope_nodes(actor, (*uuids(content.nodes), node_id))
     fresh = next((node for node in chosen if node.pk == node_id), None)
     if fresh is None or len(chosen) > MOST_NODES:
         return
     kept = [node for node in chosen if node.dataset.controller_id == fresh.dataset.controller_id]
     places = {(node.dataset_id, node.path) for node in kept}
-    request.session[KEY] = [
-        str(node.pk) for node in kept if not _stands_below(node.dataset_id, node.path, places)
-    ]
+    nodes = [str(node.pk) for node in kept if not _stands_below(node.dataset_id, node.path, places)]
+    _store(actor, Content(nodes, content.law, content.person))
 
 
-def draft_remove(request: HttpRequest, node_id: UUID) -> None:
+@transaction.atomic
+def draft_remove(actor: Actor, node_id: UUID) -> None:
     """Take a node out of the draft."""
-    request.session[KEY] = [pk for pk in request.session.get(KEY, ()) if pk != str(node_id)]
+    content = _locked(actor)
+    nodes = [pk for pk in content.nodes if pk != str(node_id)]
+    _store(actor, Content(nodes, content.law, content.person))
 
 
-def draft_clear(request: HttpRequest) -> None:
-    """Begin anew."""
-    request.session.pop(KEY, None)
+@transaction.atomic
+def draft_fill(
+    actor: Actor,
+    *,
+    law: Mapping[str, str] | None = None,
+    person: Mapping[str, str] | None = None,
+) -> None:
+    """Keep what was entered in a step."""
+    content = _locked(actor)
+    _store(
+        actor,
+        Content(
+            content.nodes,
+            content.law if law is None else law,
+            content.person if person is None else person,
+        ),
+    )
+
+
+@transaction.atomic
+def draft_file(actor: Actor) -> Ticket:
+    """File the draft and destroy it, both or neither; a second click finds nothing to file.
+
+    Raises:
+        ConflictError: ``draft_gone``; and what :func:`ticket_file` raises.
+    """
+    _locked(actor)
+    draft = draft_of(actor)
+    law, entered = draft.content.law, draft.content.person
+    if draft.controller_id is None or not law or not entered:
+        raise ConflictError("draft_gone", "There is no complete draft: it may be filed already.")
+    ticket = ticket_file(
+        actor=actor,
+        controller_id=draft.controller_id,
+        node_ids=draft.node_ids,
+        regime=law["regime"],
+        ground=law["ground"],
+        profile=law["profile"],
+        payload=TicketPayload(entered["subject_name"], entered["contact"], entered["note"]),
+        received_at=moment_of(entered["received_on"]),
+        identity_confirmed=bool(entered["identity_confirmed"]),
+    )
+    draft_discard(actor)
+    return ticket
+
+
+def draft_discard(actor: Actor) -> None:
+    """Destroy the draft: it was filed, or is not wanted any more."""
+    FilingDraft.objects.filter(user=actor.user).delete()
+
+
+def drafts_forget() -> int:
+    """Destroy the drafts nobody touched for thirty days; return how many."""
+    count, _ = FilingDraft.objects.filter(touched_at__lt=now() - LIFETIME).delete()
+    return count
+
+
+def _locked(actor: Actor) -> Content:
+    if actor.user is None:
+        raise NotAllowedError("person_needed", "A draft belongs to a person.")
+    stored = FilingDraft.objects.select_for_update().filter(user=actor.user).first()
+    return _content(stored)
+
+
+def _store(actor: Actor, content: Content) -> None:
+    FilingDraft.objects.update_or_create(
+        user=actor.user,
+        defaults={"content": json.dumps(asdict(content)), "touched_at": now()},
+    )
+
+
+def _content(stored: FilingDraft | None) -> Content:
+    return Content(**json.loads(stored.content)) if stored else Content()
 
 
 def _stands_below(dataset_id: UUID, path: str, places: set[tuple[UUID, str]]) -> bool:
     segments = path.split(".")
     above = (".".join(segments[:depth]) for depth in range(1, len(segments)))
     return any((dataset_id, place) in places for place in above)
+
+
+def moment_of(received_on: str) -> datetime | None:
+    """Return the noon of a day where the person is; today stays open to the service."""
+    day = optional_day(received_on)
+    if day is None or day == timezone.localdate(now()):
+        return None
+    return timezone.make_aware(datetime.combine(day, time(12)))

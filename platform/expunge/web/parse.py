@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from django.utils.dateparse import parse_datetime
+from django.utils.dateparse import parse_date, parse_datetime
 
 
 def optional_uuid(value: str | None) -> UUID | None:
@@ -30,3 +30,11 @@ def optional_moment(value: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def optional_day(value: str | None) -> date | None:
+    """Return the calendar day in ``value`` (ISO 8601), or ``None``."""
+    try:
+        return parse_date(value) if value else None
+    except ValueError:
+        return None

@@ -93,6 +93,19 @@ WORDS: Mapping[type, Mapping[str, Word]] = {
         Outcome.NOTHING_HELD: Word(_("Nothing held"), "still", _("No model holds this data.")),
     },
 }
+GROUPS: Mapping[str, str | Promise] = {
+    "open": _("All open"),
+    "people": _("With people: identity, review, approval"),
+    "work": _("At work"),
+    "failed": _("Not verified or contained only"),
+    "hold": _("On legal hold"),
+    "ended": _("Ended"),
+}
+WINDOWS: Mapping[str, str | Promise] = {
+    "overdue": _("Overdue"),
+    "week": _("Within a week"),
+    "month": _("Within 30 days"),
+}
 TIERS: Mapping[str, str | Promise] = {
     Tier.BEHAVIOURAL: _("behavioural removal"),
     Tier.ERASURE: _("erasure"),

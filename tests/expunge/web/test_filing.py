@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+from django.db import connection
 from django.test import Client
 
+from expunge.accounts.models import Membership, Role
 from expunge.accounts.permissions import Actor
+from expunge.common.clock import now
+from expunge.common.errors import ConflictError
 from expunge.registry.models import DatasetVersion, ModelVersion, ScopeNode
 from expunge.tickets.models import Ticket
-from expunge.tickets.selectors import ticket_nodes
+from expunge.tickets.selectors import ticket_nodes, ticket_payload
 from expunge.tickets.states import TicketState
+from expunge.web.draft import draft_file, drafts_forget
+from expunge.web.models import FilingDraft
 from tests.expunge.factories import People
 from tests.expunge.web.conftest import SignedIn
 
-FORM = {"ground": "objection", "subject_name": "Erika Mustermann", "profile": "erasure"}
+LAW = {"ground": "objection", "profile": "erasure"}
+PERSON = {"subject_name": "Erika Mustermann", "contact": "erika@home.example", "note": "Please."}
 
 
 def choose(client: Client, *nodes: ScopeNode) -> Client:
@@ -21,17 +31,85 @@ def choose(client: Client, *nodes: ScopeNode) -> Client:
     return client
 
 
-def test_a_ticket_is_filed_in_two_steps(
+def fill(client: Client, node: ScopeNode) -> Client:
+    choose(client, node)
+    client.post("/tickets/new/law/?regime=gdpr", LAW)
+    client.post("/tickets/new/person/", PERSON)
+    return client
+
+
+def test_a_ticket_is_filed_step_by_step(
     signed_in: SignedIn, cast: People, original: ModelVersion, erika: ScopeNode
 ) -> None:
     carol = choose(signed_in(cast.carol), erika)
-    assert b"Erika Mustermann" in carol.get("/tickets/new/request/").content
-    answer = carol.post("/tickets/new/request/?regime=gdpr", FORM)
+    assert b"Erika Mustermann" in carol.get("/tickets/new/law/").content
+    answer = carol.post("/tickets/new/law/?regime=gdpr", LAW)
+    assert answer.headers["Location"] == "/tickets/new/person/"
+    answer = carol.post("/tickets/new/person/", PERSON)
+    assert answer.headers["Location"] == "/tickets/new/summary/"
+    page = carol.get("/tickets/new/summary/").content.decode()
+    assert "Objection to the processing" in page and "erika@home.example" in page
+    assert "assistant v1" in page and not Ticket.objects.exists()
+    answer = carol.post("/tickets/new/summary/")
     ticket = Ticket.objects.get()
     assert answer.headers["Location"] == f"/tickets/{ticket.pk}/"
     assert ticket.state == TicketState.IDENTITY_PENDING
     assert ticket_nodes(ticket) == (erika,)
-    assert carol.get("/tickets/new/request/").status_code == 302, "the draft is used up"
+    payload = ticket_payload(cast.alice, ticket)
+    assert payload is not None and payload.contact == "erika@home.example"
+
+
+def test_a_draft_is_filed_once_and_destroyed(
+    signed_in: SignedIn, cast: People, erika: ScopeNode
+) -> None:
+    carol = fill(signed_in(cast.carol), erika)
+    with pytest.raises(ConflictError):
+        draft_file(cast.alice)
+    draft_file(cast.carol)
+    with pytest.raises(ConflictError):
+        draft_file(cast.carol)
+    assert Ticket.objects.count() == 1 and not FilingDraft.objects.exists()
+    assert carol.get("/tickets/new/summary/").status_code == 302
+
+
+def test_a_draft_survives_signing_out_and_belongs_to_one_person(
+    signed_in: SignedIn, cast: People, erika: ScopeNode
+) -> None:
+    carol = fill(signed_in(cast.carol), erika)
+    carol.post("/sign-out/")
+    assert b"erika@home.example" in signed_in(cast.carol).get("/tickets/new/summary/").content
+    for other in (cast.alice, cast.mallory):
+        assert signed_in(other).get("/tickets/new/summary/").status_code == 302
+        signed_in(other).post("/tickets/new/discard/")
+    assert FilingDraft.objects.count() == 1
+
+
+def test_a_draft_is_unreadable_at_rest(signed_in: SignedIn, cast: People, erika: ScopeNode) -> None:
+    carol = fill(signed_in(cast.carol), erika)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT content FROM web_filingdraft")
+        (stored,) = cursor.fetchone()
+    assert b"Erika" not in bytes(stored) and str(erika.pk).encode() not in bytes(stored)
+    assert "Erika" not in str(dict(carol.session))
+
+
+def test_a_refusal_keeps_the_draft(signed_in: SignedIn, cast: People, erika: ScopeNode) -> None:
+    carol = fill(signed_in(cast.carol), erika)
+    Membership.objects.filter(user=cast.carol.user).update(role=Role.AUDITOR)
+    assert carol.post("/tickets/new/summary/").status_code == 403
+    assert FilingDraft.objects.exists() and not Ticket.objects.exists()
+
+
+def test_old_drafts_are_forgotten_and_unwanted_ones_destroyed(
+    signed_in: SignedIn, cast: People, erika: ScopeNode
+) -> None:
+    carol, alice = fill(signed_in(cast.carol), erika), fill(signed_in(cast.alice), erika)
+    FilingDraft.objects.filter(user=cast.alice.user).update(touched_at=now() - timedelta(days=31))
+    assert drafts_forget() == 1
+    assert alice.get("/tickets/new/summary/").status_code == 302
+    assert b"Destroy the draft" in carol.get("/tickets/new/").content
+    carol.post("/tickets/new/discard/")
+    assert not FilingDraft.objects.exists()
 
 
 def test_what_is_touched_is_counted_while_choosing(
@@ -60,26 +138,17 @@ def test_a_node_swallows_what_stands_below_it(
     assert 'name="remove"' not in carol.get("/tickets/new/").content.decode()
 
 
-def test_the_draft_remembers_ids_and_no_name(
-    signed_in: SignedIn, cast: People, erika: ScopeNode
-) -> None:
-    carol = choose(signed_in(cast.carol), erika)
-    carol.post("/tickets/new/request/", {**FORM, "ground": ""})
-    assert dict(carol.session)["draft-scope"] == [str(erika.pk)]
-    assert "Erika" not in str(dict(carol.session))
-
-
 def test_a_node_of_another_organisation_is_not_taken(
     signed_in: SignedIn, cast: People, erika: ScopeNode
 ) -> None:
     mallory = choose(signed_in(cast.mallory), erika)
     assert "Erika" not in mallory.get("/tickets/new/").content.decode()
-    assert mallory.get("/tickets/new/request/").status_code == 302
+    assert mallory.get("/tickets/new/law/").status_code == 302
 
 
 def test_who_may_not_file_is_told_so(signed_in: SignedIn, cast: People, erika: ScopeNode) -> None:
     bob = choose(signed_in(cast.bob), erika)
-    assert bob.post("/tickets/new/request/", FORM).status_code == 403
+    assert bob.post("/tickets/new/law/", LAW).status_code == 403
     assert not Ticket.objects.exists()
 
 
@@ -99,9 +168,12 @@ def test_what_is_wrong_is_said_beside_the_field(
     signed_in: SignedIn, cast: People, erika: ScopeNode
 ) -> None:
     carol = choose(signed_in(cast.carol), erika)
-    page = carol.post("/tickets/new/request/", {**FORM, "received_on": "2100-01-01"}).content
+    assert b"This field is required." in carol.post("/tickets/new/law/", {}).content
+    carol.post("/tickets/new/law/", LAW)
+    page = carol.post("/tickets/new/person/", {**PERSON, "received_on": "2100-01-01"}).content
     assert page.index(b"id_received_on_helptext") < page.index(b"lies in the future.")
-    assert b"This field is required." in carol.post("/tickets/new/request/", {}).content
+    assert b"This field is required." in carol.post("/tickets/new/person/", {}).content
+    assert carol.get("/tickets/new/summary/").status_code == 302
     assert not Ticket.objects.exists()
 
 
@@ -119,4 +191,5 @@ def test_the_tree_opens_page_by_page(
 
 def test_refilling_an_empty_draft_starts_at_the_data(signed_in: SignedIn, cast: People) -> None:
     actor: Actor = cast.carol
-    assert signed_in(actor).get("/tickets/new/request/").headers["Location"] == "/tickets/new/"
+    assert signed_in(actor).get("/tickets/new/law/").headers["Location"] == "/tickets/new/"
+    assert signed_in(actor).get("/tickets/new/person/").headers["Location"] == "/tickets/new/law/"

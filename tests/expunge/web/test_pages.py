@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
+from expunge.audit.checks import check_carry_out
 from tests.expunge.factories import People
 from tests.expunge.tour import NAMES, Tour
 from tests.expunge.web.addresses import pages_of
@@ -119,9 +120,13 @@ def test_a_page_that_is_not_there_says_so_in_words(signed_in: SignedIn, cast: Pe
     assert answer.status_code == 404 and b"There is no such ticket for you." in answer.content
 
 
-def test_auditors_see_whether_the_log_holds(signed_in: SignedIn, grand_tour: Tour) -> None:
-    answer = signed_in(grand_tour.people.dora).post("/audit/")
-    assert b"The log holds." in answer.content
+def test_auditors_ask_whether_the_log_holds(signed_in: SignedIn, grand_tour: Tour) -> None:
+    dora = signed_in(grand_tour.people.dora)
+    assert dora.post("/audit/check/").status_code == 302
+    assert b"is being checked" in dora.get("/audit/").content
+    check_carry_out()
+    assert b"The log holds." in dora.get("/audit/").content
+    assert signed_in(grand_tour.people.carol).post("/audit/check/").status_code == 403
 
 
 @pytest.mark.parametrize("name", ["dashboard", "tickets", "ticket-closed", "audit", "file"])

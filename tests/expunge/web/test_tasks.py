@@ -107,18 +107,16 @@ def test_tickets_are_found_by_reference_and_by_exact_name(
     alice = signed_in(grand_tour.people.alice)
     held = grand_tour.tickets["held"]
     for search in (held.reference, held.reference[3:8].lower(), "paul NEUMANN"):
-        page = alice.post("/tickets/find/", {"search": search}).content.decode()
+        answer = alice.post("/tickets/find/", {"search": search}, follow=True)
+        page = answer.content.decode()
+        assert "neumann" not in str(answer.redirect_chain).lower()
         assert held.reference in page and grand_tour.tickets["review"].reference not in page
 
 
-def test_the_list_is_filtered_and_paged(signed_in: SignedIn, grand_tour: Tour) -> None:
+def test_the_list_is_filtered(signed_in: SignedIn, grand_tour: Tour) -> None:
     alice = signed_in(grand_tour.people.alice)
     tickets = grand_tour.tickets
     late = alice.get("/tickets/?overdue=1").content.decode()
     assert tickets["approval"].reference in late and tickets["held"].reference not in late
     held = alice.get("/tickets/?state=on_hold").content.decode()
     assert tickets["held"].reference in held and tickets["approval"].reference not in held
-    everything = list(Ticket.objects.order_by("-received_at", "-pk"))
-    place = f"?before={everything[2].received_at.isoformat().replace('+', '%2B')}"
-    older = alice.get(f"/tickets/{place}&id={everything[2].pk}").content.decode()
-    assert everything[3].reference in older and everything[2].reference not in older

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -17,11 +18,13 @@ from django.utils.translation import ngettext
 from contract.report import Chart, Estimate, Verdict
 from expunge.certificates import charts
 from expunge.jobs.states import AttemptState, JobState
+from expunge.tickets.listing import Order
 from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.regimes import regime_named
-from expunge.tickets.rules import today_at
+from expunge.tickets.rules import Task, today_at
 from expunge.tickets.states import TERMINAL, TicketState
 from expunge.web import words
+from expunge.web.ticket_filter import Listing
 
 register = template.Library()
 KINDS = {
@@ -83,6 +86,38 @@ def query(context: dict[str, Any], **changes: Any) -> str:
         if value not in {None, ""}:
             values[name] = str(value)
     return values.urlencode()
+
+
+@register.simple_tag(takes_context=True)
+def ticket_head(context: dict[str, Any], name: str, title: str) -> SafeString:
+    """Return a column's head; where the list can be sorted it is a link that turns the order."""
+    listing = context.get("listing")
+    if not isinstance(listing, Listing):
+        return format_html('<th scope="col" class="col-{}">{}</th>', name, title)
+    order = listing.order
+    here = order.removeprefix("-") == name
+    falling = here and not order.falling
+    wanted = Order(f"-{name}" if falling else name)
+    said = {True: "descending", False: "ascending"}[order.falling] if here else "none"
+    return format_html(
+        '<th scope="col" class="col-{}" aria-sort="{}"><a class="sort" href="?{}">{}</a></th>',
+        name,
+        said,
+        replace(listing, order=wanted).query or f"sort={wanted}",
+        title,
+    )
+
+
+@register.simple_tag
+def task_label(name: str) -> str:
+    """Return what the button of a task says."""
+    return str(Task(name).label)
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Return the first letters of a name: lists need not spell out who filed what."""
+    return " ".join(f"{part[0]}." for part in name.split())
 
 
 @register.filter

@@ -1,13 +1,15 @@
-"""The audit log: its entries, its newest checkpoint, and a check of the whole."""
+"""The audit log: its entries, proofs that leave the house, and a check of the whole."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from expunge.accounts.permissions import Permission
+from expunge.audit.actions import AuditAction
+from expunge.audit.checks import check_ask, check_latest
 from expunge.audit.selectors import (
     checkpoint_covering,
     checkpoint_latest,
@@ -15,24 +17,48 @@ from expunge.audit.selectors import (
     leaf_get,
     leaves_of_controllers,
     log_size,
-    log_verify,
 )
+from expunge.certificates.evidence import write_proof
+from expunge.certificates.selectors import log_proof
 from expunge.common.errors import NotAllowedError
-from expunge.web.access import actor_of, page
-from expunge.web.audit_page import entry_of, leaves_page
+from expunge.jobs import queue
+from expunge.web.access import actor_of, is_fragment, page
+from expunge.web.audit_page import entry_of, leaves_filtered, leaves_page, read_filter
+from expunge.web.background import CHECK
+from expunge.web.views.work import STOP_POLLING
+
+
+@page()
+def audit(request: HttpRequest) -> HttpResponse:
+    """List the entries of the person's organisations, newest first."""
+    controllers = _controllers(request)
+    wanted = read_filter(request.GET)
+    leaves = leaves_filtered(actor_of(request), leaves_of_controllers(controllers), wanted)
+    context = {
+        "page": leaves_page(leaves, request.GET.get("before"), wanted.query),
+        "wanted": wanted,
+        "actions": list(AuditAction),
+        "checkpoint": checkpoint_latest(),
+        "size": log_size(),
+        "check": check_latest(),
+    }
+    return render(request, "audit/log.html", context)
 
 
 @page("GET", "HEAD", "POST")
-def audit(request: HttpRequest) -> HttpResponse:
-    """List the entries of the person's organisations, newest first; POST checks the whole log."""
-    controllers = _controllers(request)
-    context = {
-        "page": leaves_page(leaves_of_controllers(controllers), request.GET.get("before")),
-        "checkpoint": checkpoint_latest(),
-        "size": log_size(),
-        "checked": log_verify() if request.method == "POST" else None,
-    }
-    return render(request, "audit/log.html", context)
+def check(request: HttpRequest) -> HttpResponse:
+    """POST asks for a check of the whole log, which a worker does; GET says how it ended."""
+    _controllers(request)
+    if request.method == "POST":
+        check_ask(actor=actor_of(request).pseudonym)
+        queue.enqueue(CHECK)
+        return redirect("web:audit")
+    found = check_latest()
+    over = found is None or found.ended_at is not None
+    if not is_fragment(request):
+        return redirect("web:audit")
+    status = STOP_POLLING if over else 200
+    return render(request, "audit/check.html", {"check": found}, status=status)
 
 
 @page()
@@ -48,6 +74,18 @@ def leaf(request: HttpRequest, seq: int) -> HttpResponse:
         "proof": [item.hex() for item in proof],
     }
     return render(request, "audit/leaf.html", context)
+
+
+@page()
+def proof(request: HttpRequest, seq: int) -> HttpResponse:
+    """Hand out an entry with its inclusion proof and the checkpoint, as JSON."""
+    found = leaf_get(_controllers(request), seq)
+    data = write_proof(log_proof(found.seq))
+    name = f"entry-{found.seq}.json"
+    disposition = f'attachment; filename="{name}"'
+    return HttpResponse(
+        data, content_type="application/json", headers={"Content-Disposition": disposition}
+    )
 
 
 def _controllers(request: HttpRequest) -> frozenset[UUID]:

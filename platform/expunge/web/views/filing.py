@@ -1,23 +1,30 @@
-"""Filing a ticket in two steps: which data, then under which law and for whom."""
+"""Filing a ticket step by step: which data, which law and ground, for whom, and a last look."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Permission
 from expunge.common.errors import DomainError
 from expunge.registry import selectors
-from expunge.tickets.payload import TicketPayload
-from expunge.tickets.regimes import regimes
-from expunge.tickets.services import ticket_file
+from expunge.tickets.regimes import regime_named, regimes
 from expunge.web.access import actor_of, is_fragment, page
-from expunge.web.draft import draft_add, draft_clear, draft_of, draft_remove
-from expunge.web.filing_form import FilingForm
+from expunge.web.draft import (
+    draft_add,
+    draft_discard,
+    draft_file,
+    draft_fill,
+    draft_of,
+    draft_remove,
+)
+from expunge.web.filing_form import PROFILES, LawForm, PersonForm
 from expunge.web.parse import optional_uuid
 from expunge.web.tree import branches_of, tree_page
 
@@ -27,7 +34,7 @@ def scope(request: HttpRequest) -> HttpResponse:
     """Choose the data: a dataset, then nodes of its tree at any level."""
     actor = actor_of(request)
     datasets = tuple(selectors.datasets_visible(actor))
-    draft = draft_of(request, actor)
+    draft = draft_of(actor)
     wanted = optional_uuid(request.GET.get("dataset"))
     chosen = wanted or (draft.dataset or datasets[0]).pk if datasets else None
     at, after = optional_uuid(request.GET.get("at")), request.GET.get("after")
@@ -41,11 +48,11 @@ def scope_change(request: HttpRequest) -> HttpResponse:
     """Add a node to the draft or take one out; htmx gets the counts, a browser the page."""
     actor = actor_of(request)
     if added := optional_uuid(request.POST.get("add")):
-        draft_add(request, actor, added)
+        draft_add(actor, added)
     if removed := optional_uuid(request.POST.get("remove")):
-        draft_remove(request, removed)
+        draft_remove(actor, removed)
     if is_fragment(request):
-        return render(request, "filing/chosen.html", {"draft": draft_of(request, actor)})
+        return render(request, "filing/chosen.html", {"draft": draft_of(actor)})
     place = {name: request.POST.get(name, "") for name in ("dataset", "at", "after")}
     kept = urlencode({name: value for name, value in place.items() if value})
     return redirect(f"{reverse('web:file')}?{kept}")
@@ -62,38 +69,74 @@ def scope_search(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
         return render(request, "components/found.html", context)
     context |= {
         "datasets": tuple(selectors.datasets_visible(actor)),
-        "draft": draft_of(request, actor),
+        "draft": draft_of(actor),
         "tree": tree_page(actor, dataset_id),
     }
     return render(request, "filing/scope.html", context)
 
 
 @page("GET", "HEAD", "POST")
-def request_form(request: HttpRequest) -> HttpResponse:
-    """Say under which law and ground, and for whom; then file."""
+def law(request: HttpRequest) -> HttpResponse:
+    """Say under which law and ground, and what is to be shown."""
     actor = actor_of(request)
-    draft = draft_of(request, actor)
+    draft = draft_of(actor)
     if draft.controller_id is None:
         return redirect("web:file")
     actor.require(Permission.TICKET_FILE, draft.controller_id)
-    known = regimes()
-    name = request.GET.get("regime", "")
-    regime = known.get(name, known["gdpr"])
-    form = FilingForm(regime, request.POST if request.method == "POST" else None)
+    known, kept = regimes(), draft.content.law
+    regime = known.get(request.GET.get("regime") or kept.get("regime", ""), known["gdpr"])
+    form = LawForm(regime, request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
-        try:
-            ticket = ticket_file(
-                actor=actor,
-                controller_id=draft.controller_id,
-                node_ids=draft.node_ids,
-                regime=regime.name,
-                payload=TicketPayload(**form.payload),
-                **form.decisions,
-            )
-        except DomainError as error:
-            form.add_domain_error(error)
-        else:
-            draft_clear(request)
-            return redirect("web:ticket", ticket.pk)
+        draft_fill(actor, law=form.kept)
+        return redirect("web:file-person")
     context = {"form": form, "draft": draft, "regime": regime, "regimes": known.values()}
-    return render(request, "filing/request.html", context)
+    return render(request, "filing/law.html", context)
+
+
+@page("GET", "HEAD", "POST")
+def person(request: HttpRequest) -> HttpResponse:
+    """Say whom the request is about."""
+    actor = actor_of(request)
+    draft = draft_of(actor)
+    if not draft.content.law:
+        return redirect("web:file-law")
+    data = request.POST if request.method == "POST" else None
+    form = PersonForm(data, initial=dict(draft.content.person))
+    if form.is_valid():
+        draft_fill(actor, person=form.kept)
+        return redirect("web:file-summary")
+    return render(request, "filing/person.html", {"form": form, "draft": draft})
+
+
+@page("GET", "HEAD", "POST")
+def summary(request: HttpRequest) -> HttpResponse:
+    """Show everything once more; then file it and destroy the draft."""
+    actor = actor_of(request)
+    draft = draft_of(actor)
+    if draft.controller_id is None or not draft.content.law:
+        return redirect("web:file")
+    if not draft.content.person:
+        return redirect("web:file-person")
+    regime = regime_named(draft.content.law["regime"])
+    context = {
+        "draft": draft,
+        "regime": regime,
+        "ground": regime.ground(draft.content.law["ground"]),
+        "profile": dict(PROFILES)[draft.content.law["profile"]],
+    }
+    if request.method != "POST":
+        return render(request, "filing/summary.html", context)
+    try:
+        ticket = draft_file(actor)
+    except DomainError as error:
+        context["error"] = error
+        return render(request, "filing/summary.html", context, status=int(error.status))
+    return redirect("web:ticket", ticket.pk)
+
+
+@page("POST")
+def discard(request: HttpRequest) -> HttpResponse:
+    """Destroy the draft."""
+    draft_discard(actor_of(request))
+    messages.success(request, _("The draft is destroyed."))
+    return redirect("web:file")
