@@ -1,4 +1,4 @@
-"""Sending what is due: letters by mail, events to endpoints. Nothing here quotes data."""
+"""Sending one letter by mail. Nothing here quotes data: an error is a code."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from smtplib import SMTPRecipientsRefused, SMTPResponseException
 from uuid import UUID
 
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 
+from expunge.audit.actions import AuditAction
+from expunge.notices.handling import notice_audit
 from expunge.notices.letters import Letter
 from expunge.notices.models import Notice
-from expunge.notices.outbox import MAIL, row_claim, row_failed, row_sent
+from expunge.notices.outbox import MAIL, gives_up, row_claim, row_failed, row_sent
 from expunge.notices.retention import ERASED
 
 logger = logging.getLogger(__name__)
@@ -29,9 +32,22 @@ def notice_deliver(notice_id: UUID) -> None:
         code, final = _verdict(error)
         # No trace and no message: both may quote the address.
         logger.warning("Notice %s was not sent: %s", notice.pk, code)
-        row_failed(notice, error=code, patience=MAIL, final=final)
+        _record_failure(notice, code, final=final)
     else:
-        row_sent(notice, **ERASED)
+        _record_success(notice)
+
+
+@transaction.atomic
+def _record_success(notice: Notice) -> None:
+    if row_sent(notice, **ERASED):
+        notice_audit(AuditAction.NOTICE_SENT, notice)
+
+
+@transaction.atomic
+def _record_failure(notice: Notice, code: str, *, final: bool) -> None:
+    mine = row_failed(notice, error=code, patience=MAIL, final=final)
+    if mine and gives_up(notice, MAIL, final=final):
+        notice_audit(AuditAction.NOTICE_FAILED, notice, error=code)
 
 
 def _mail(notice: Notice) -> EmailMultiAlternatives:

@@ -77,10 +77,20 @@ def row_sent(row: OutboxRow, **columns: Any) -> bool:
 
 def row_failed(row: OutboxRow, *, error: str, patience: Patience, final: bool = False) -> bool:
     """Record a failed try: try again later, or give up for all to see."""
-    if final or row.tries >= patience.tries:
+    if gives_up(row, patience, final=final):
         return _finish(row, state=OutboxState.FAILED, error=error, ended_at=now())
     due = now() + patience.delay(row.tries)
     return _finish(row, state=OutboxState.QUEUED, error=error, due_at=due)
+
+
+def row_cancelled(row: OutboxRow, *, error: str) -> bool:
+    """Record that a claimed row is not sent after all."""
+    return _finish(row, state=OutboxState.CANCELLED, error=error, ended_at=now())
+
+
+def gives_up(row: OutboxRow, patience: Patience, *, final: bool) -> bool:
+    """Say whether a failed try was the last."""
+    return final or row.tries >= patience.tries
 
 
 def _finish(row: OutboxRow, **columns: Any) -> bool:

@@ -89,9 +89,7 @@ def tell_moved(
 def tell_extended(ticket: Ticket, why: Told) -> None:
     """Tell the person the new deadline and the reasons; the caller is inside the first period."""
     _letter(ticket, NoticeKind.EXTENSION, person_of(ticket), why)
-    _event(
-        ticket, EventKind.TICKET_EXTENDED, {"reason": why.code, "due_on": _day(ticket, "due")}
-    )
+    _event(ticket, EventKind.TICKET_EXTENDED, {"reason": why.code, "due_on": _day(ticket, "due")})
 
 
 def _letter(ticket: Ticket, kind: NoticeKind, person: TicketPayload | None, why: Told) -> None:
