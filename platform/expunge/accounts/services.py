@@ -169,10 +169,12 @@ def token_create(
 
 
 @transaction.atomic
-def token_rotate(*, actor: Actor, token_id: UUID) -> tuple[ApiToken, str]:
+def token_rotate(
+    *, actor: Actor, token_id: UUID, overlap: timedelta = timedelta()
+) -> tuple[ApiToken, str]:
     """Replace one's own token by a new one with the same name, scopes and lifetime.
 
-    The old one ends at once. A token may replace itself and no other, and stays within its
+    The old one ends after the overlap, at once without one. A token may replace itself and no other, and stays within its
     scopes; a scope that the person has lost meanwhile is not given again.
 
     Raises:
@@ -196,8 +198,11 @@ def token_rotate(*, actor: Actor, token_id: UUID) -> tuple[ApiToken, str]:
         scopes=scopes,
         lifetime=old.expires_at - old.created_at,
     )
-    old.revoked_at = now()
-    old.save(update_fields=["revoked_at"])
+    if overlap:
+        old.expires_at = min(old.expires_at, now() + overlap)
+    else:
+        old.revoked_at = now()
+    old.save(update_fields=["revoked_at", "expires_at"])
     account_changed.send(
         sender=None,
         event=AccountEvent.TOKEN_ROTATED,

@@ -38,6 +38,11 @@ class Script:
             f"/api/v1/{path}", body or {}, content_type="application/json", headers=sent
         )
 
+    def patch(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Any:
+        return self._client.patch(
+            f"/api/v1/{path}", body, content_type="application/json", headers=headers
+        )
+
     def delete(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         return self._client.delete(f"/api/v1/{path}", headers=headers)
 

@@ -231,7 +231,7 @@ def task_view(task: Task) -> type[TaskView]:
         fields["reason"] = serializers.ChoiceField(codes_of(task))
     body = type(f"{name}In", (serializers.Serializer,), fields)
     rights = dict.fromkeys(RULES[task].permission.values())
-    needs: ClassVar = {"POST": [{Permission.TICKET_VIEW, right} for right in rights]}
+    needs = {"POST": [{Permission.TICKET_VIEW, right} for right in rights]}
     view = type(f"{name}Ticket", (TaskView,), {"task": task, "serializer": body, "needs": needs})
     described = extend_schema(
         operation_id=f"tickets_{task}",

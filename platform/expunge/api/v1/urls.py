@@ -4,7 +4,18 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from expunge.api.errors import not_found
-from expunge.api.v1 import audit, certificates, datasets, jobs, models, tickets
+from expunge.api.v1 import (
+    audit,
+    certificates,
+    datasets,
+    events,
+    jobs,
+    models,
+    organisation,
+    people,
+    tickets,
+    tokens,
+)
 from expunge.tickets.rules import Task
 
 app_name = "v1"
@@ -22,6 +33,7 @@ urlpatterns = [
     path("tickets/search", tickets.SearchTickets.as_view(), name="ticket-search"),
     path("tickets/<uuid:ticket_id>", tickets.OneTicket.as_view(), name="ticket"),
     path("tickets/<uuid:ticket_id>/jobs", jobs.TicketJobs.as_view(), name="ticket-jobs"),
+    path("tickets/<uuid:ticket_id>/events", events.TicketEvents.as_view(), name="ticket-events"),
     *tasks,
     path("scopes/counts", datasets.ScopeCounts.as_view(), name="scope-counts"),
     path("datasets", datasets.Datasets.as_view(), name="datasets"),
@@ -52,6 +64,17 @@ urlpatterns = [
         certificates.CertificateSidecar.as_view(),
         name="certificate-sidecar",
     ),
+    path("tokens", tokens.Tokens.as_view(), name="tokens"),
+    path("tokens/current", tokens.CurrentToken.as_view(), name="token-current"),
+    path("tokens/rotate", tokens.RotateToken.as_view(), name="token-rotate"),
+    path("tokens/<uuid:token_id>", tokens.OneToken.as_view(), name="token"),
+    path("people", people.People.as_view(), name="people"),
+    path("people/<uuid:user_id>", people.OnePerson.as_view(), name="person"),
+    path("people/<uuid:user_id>/roles", people.PersonRoles.as_view(), name="person-roles"),
+    path("people/<uuid:user_id>/roles/<slug:role>", people.OneRole.as_view(), name="person-role"),
+    path("organisation", organisation.Organisation.as_view(), name="organisation"),
+    path("organisation/policy", organisation.Policy.as_view(), name="policy"),
+    path("organisation/policies", organisation.Policies.as_view(), name="policies"),
     path("audit/leaves", audit.Leaves.as_view(), name="leaves"),
     path("audit/leaves/<int:seq>/proof", audit.LeafProof.as_view(), name="leaf-proof"),
     path("audit/checkpoint", audit.LatestCheckpoint.as_view(), name="checkpoint"),

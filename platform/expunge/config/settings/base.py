@@ -164,6 +164,8 @@ SPECTACULAR_SETTINGS = {
         "JobState": "expunge.api.v1.jobs.JOB_STATES",
         "AttemptState": "expunge.api.v1.jobs.ATTEMPT_STATES",
         "Arm": "expunge.registry.models.Arm",
+        "Role": "expunge.accounts.models.Role",
+        "Scope": "expunge.api.v1.tokens.SCOPES",
     },
 }
 
