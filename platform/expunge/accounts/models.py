@@ -69,6 +69,7 @@ class Role(models.TextChoices):
     ENGINEER = "engineer", _("ML engineer")
     AUDITOR = "auditor", _("Auditor")
     ADMINISTRATOR = "administrator", _("Administrator")
+    DEPLOYER = "deployer", _("Model deployer")
 
 
 class Membership(BaseModel):

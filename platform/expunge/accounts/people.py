@@ -128,7 +128,16 @@ def second_factor_reset(*, actor: Actor, controller_id: UUID, user_id: UUID) -> 
     user = member_get(actor, controller_id, user_id)
     if actor.user is not None and actor.user.pk == user.pk:
         raise NotAllowedError("own_account", "Another administrator must reset yours.")
-    Authenticator.objects.filter(user=user).delete()
+    lost = Authenticator.objects.filter(user=user)
+    for kind in sorted(lost.values_list("type", flat=True)):
+        account_announce(
+            event=AccountEvent.SECOND_FACTOR_REMOVED,
+            actor=actor.pseudonym,
+            controller_id=controller_id,
+            subject={"user": str(user.pk)},
+            data={"kind": kind},
+        )
+    lost.delete()
     sessions_end_all(user)
 
 

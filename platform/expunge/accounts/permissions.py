@@ -24,6 +24,7 @@ class Permission(StrEnum):
     AUDIT_VIEW = "audit.view"
     CERTIFICATE_VIEW = "certificate.view"
     CERTIFICATE_REVOKE = "certificate.revoke"
+    CONTAINMENT_READ = "containment.read"
     ADMINISTER = "administer"
 
 
@@ -37,6 +38,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[Permission]] = {
     Role.ENGINEER: frozenset({*_READ, P.TICKET_FILE, P.JOB_OPERATE, P.REGISTRY_WRITE}),
     Role.AUDITOR: frozenset({*_READ, P.AUDIT_VIEW}),
     Role.ADMINISTRATOR: frozenset({P.ADMINISTER}),
+    Role.DEPLOYER: frozenset({P.CONTAINMENT_READ}),
 }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.mfa.models import Authenticator
-from django.db.models.signals import post_delete, post_save
+from allauth.mfa.signals import authenticator_removed
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from expunge.accounts.models import User
@@ -37,10 +38,10 @@ def second_factor_was_added(*, instance: Authenticator, created: bool, **_sent: 
         _announce(AccountEvent.SECOND_FACTOR_ADDED, instance.user, kind=str(instance.type))
 
 
-@receiver(post_delete, sender=Authenticator)
-def second_factor_was_removed(*, instance: Authenticator, **_sent: Any) -> None:
-    """Record the end of an authenticator."""
-    _announce(AccountEvent.SECOND_FACTOR_REMOVED, instance.user, kind=str(instance.type))
+@receiver(authenticator_removed)
+def second_factor_was_removed(*, user: User, authenticator: Authenticator, **_sent: Any) -> None:
+    """Record that somebody removed their own authenticator."""
+    _announce(AccountEvent.SECOND_FACTOR_REMOVED, user, kind=str(authenticator.type))
 
 
 def _announce(event: AccountEvent, user: User, **data: str) -> None:

@@ -7,5 +7,5 @@ class JobsConfig(AppConfig):
     name = "expunge.jobs"
 
     def ready(self) -> None:
-        """Listen to tickets."""
-        from expunge.jobs import receivers  # noqa: F401, PLC0415 - models must be loaded first
+        """Listen to tickets, and say what a policy may choose."""
+        from expunge.jobs import choices, receivers  # noqa: F401, PLC0415 - models come first

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -25,6 +26,12 @@ def page(*methods: str) -> Callable[[View[P]], View[P]]:
         return guard(never_cache(login_required(view)))
 
     return decorate
+
+
+def sensitive(view: View[P]) -> View[P]:
+    """Ask for the password or a code once more before a form of this page is taken."""
+    asked = reauthentication_required(view, allow_get=True)
+    return cast("View[P]", asked)
 
 
 def actor_of(request: HttpRequest) -> Actor:

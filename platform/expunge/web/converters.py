@@ -17,3 +17,17 @@ class TaskConverter:
     def to_url(self, value: Task) -> str:
         """Write a task."""
         return value.replace("_", "-")
+
+
+class PersonTaskConverter:
+    """What an administrator does with a person's account: ``remove``, ``invite``, ``reset``."""
+
+    regex = "remove|invite|reset"
+
+    def to_python(self, value: str) -> str:
+        """Read a task."""
+        return value
+
+    def to_url(self, value: str) -> str:
+        """Write a task."""
+        return value

@@ -1,36 +1,87 @@
 """The addresses of the pages. None carries anything personal: things go by their ids."""
 
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
 
-from expunge.web.converters import TaskConverter
+from expunge.web.converters import PersonTaskConverter, TaskConverter
 from expunge.web.views import (
     account,
+    administration,
     audit,
+    bulk,
     certificates,
     dashboard,
     filing,
+    intake,
     language,
+    profile,
     registry,
+    saved,
+    subjects,
     tickets,
     work,
 )
 
 register_converter(TaskConverter, "task")
+register_converter(PersonTaskConverter, "person_task")
+HERE = "administration/<uuid:controller_id>/"
 
 app_name = "web"
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("sign-in/", account.sign_in, name="sign-in"),
     path("sign-out/", account.sign_out, name="sign-out"),
+    path("account/", profile.account, name="account"),
+    path("account/sessions/end/", profile.sessions_end, name="sessions-end"),
+    path("account/sessions/<int:session_id>/end/", profile.end, name="session-end"),
+    path("account/tokens/new/", profile.token_new, name="token-new"),
+    path("account/tokens/<uuid:token_id>/rotate/", profile.rotate, name="token-rotate"),
+    path("account/tokens/<uuid:token_id>/end/", profile.revoke, name="token-revoke"),
+    path("administration/", administration.administration, name="administration"),
+    path(f"{HERE}people/", administration.people, name="people"),
+    path(f"{HERE}people/<uuid:user_id>/role/", administration.role_grant, name="role-grant"),
+    path(f"{HERE}roles/<uuid:membership_id>/end/", administration.role_revoke, name="role-revoke"),
+    path(
+        f"{HERE}people/<uuid:user_id>/<person_task:task>/",
+        administration.person_do,
+        name="person-do",
+    ),
+    path(f"{HERE}tokens/", administration.tokens, name="tokens"),
+    path(f"{HERE}tokens/<uuid:token_id>/end/", administration.token_end, name="token-end"),
+    path(f"{HERE}organisation/", administration.organisation, name="organisation"),
+    path(f"{HERE}policy/", administration.policy, name="policy"),
     path("language/", language.language, name="language"),
     path("tickets/", tickets.tickets, name="tickets"),
     path("tickets/find/", tickets.find, name="find"),
+    path("tickets/export.csv", tickets.export, name="export"),
+    path("tickets/views/", saved.views, name="views"),
+    path("tickets/views/default/", saved.open_with, name="view-default"),
+    path("tickets/views/<uuid:view_id>/remove/", saved.remove, name="view-remove"),
+    path("tickets/bulk/", bulk.confirm, name="bulk"),
+    path("tickets/bulk/runs/", bulk.runs, name="bulk-runs"),
+    path("tickets/bulk/runs/<uuid:run_id>/", bulk.run, name="bulk-run"),
+    path("tickets/bulk/runs/<uuid:run_id>/stop/", bulk.stop, name="bulk-stop"),
     path("tickets/new/", filing.scope, name="file"),
     path("tickets/new/scope/", filing.scope_change, name="file-scope"),
     path("tickets/new/search/<uuid:dataset_id>/", filing.scope_search, name="file-search"),
-    path("tickets/new/request/", filing.request_form, name="file-request"),
+    path("tickets/new/law/", filing.law, name="file-law"),
+    path("tickets/new/person/", filing.person, name="file-person"),
+    path("tickets/new/summary/", filing.summary, name="file-summary"),
+    path("tickets/new/discard/", filing.discard, name="file-discard"),
     path("tickets/<uuid:ticket_id>/", tickets.ticket, name="ticket"),
     path("tickets/<uuid:ticket_id>/work/", work.work, name="work"),
+    path("tickets/<uuid:ticket_id>/identity/mail/", subjects.code_send, name="identity-code"),
+    re_path(
+        r"^tickets/(?P<ticket_id>[0-9a-f-]{36})/identity/(?P<way>evidence|attestation|code)/$",
+        subjects.identity_show,
+        name="identity-show",
+    ),
+    path("tickets/<uuid:ticket_id>/merge/", subjects.merge, name="merge"),
+    path("tickets/<uuid:ticket_id>/links/", subjects.link_make, name="link-make"),
+    path("tickets/<uuid:ticket_id>/links/revoke/", subjects.links_revoke, name="links-revoke"),
+    path("intake/", intake.queue, name="intakes"),
+    path("intake/<uuid:intake_id>/", intake.intake, name="intake"),
+    path("intake/<uuid:intake_id>/ticket/", intake.take, name="intake-take"),
+    path("intake/<uuid:intake_id>/decline/", intake.decline, name="intake-decline"),
     path("tickets/<uuid:ticket_id>/<task:task>/", tickets.do, name="do"),
     path("attempts/<uuid:attempt_id>/progress/", work.progress, name="progress"),
     path("jobs/<uuid:job_id>/cancel/", work.cancel, name="cancel"),
@@ -46,5 +97,7 @@ urlpatterns = [
         "certificates/<uuid:certificate_id>.json", certificates.sidecar, name="certificate-sidecar"
     ),
     path("audit/", audit.audit, name="audit"),
+    path("audit/check/", audit.check, name="audit-check"),
     path("audit/<int:seq>/", audit.leaf, name="audit-leaf"),
+    path("audit/<int:seq>/proof.json", audit.proof, name="audit-proof"),
 ]

@@ -51,10 +51,12 @@ INSTALLED_APPS = [
     "expunge.notices",
     "expunge.registry",
     "expunge.tickets",
+    "expunge.containment",
     "expunge.subjects",
     "expunge.certificates",
     "expunge.jobs",
     "expunge.api",
+    "expunge.protocols",
     "expunge.web",
     "expunge.config",
 ]
@@ -63,6 +65,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "expunge.web.guard.HeadersMiddleware",
+    "expunge.web.guard.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -129,6 +133,13 @@ CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# A form holds this much text and so many fields; files count towards the whole request only.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
+FILE_UPLOAD_PERMISSIONS = 0o600
+EXPUNGE_BODY_BYTES = 16 * 1024 * 1024
+EXPUNGE_JSON_BYTES = 2 * 1024 * 1024
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -137,7 +148,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *EXPUNGE_OIDC_ORIGINS],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -147,7 +158,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["expunge.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["expunge.api.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["expunge.api.limits.TokenLimit"],
     "EXCEPTION_HANDLER": "expunge.api.errors.problem_handler",
@@ -182,7 +193,10 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {
+            "()": "expunge.config.redaction.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("EXPUNGE_LOG_LEVEL", "INFO")},
     # They tell every step of setting and signing a page.
@@ -253,6 +267,14 @@ EXPUNGE_IDENTITY_REMINDER_DAYS = int(os.environ.get("EXPUNGE_IDENTITY_REMINDER_D
 EXPUNGE_SUPPRESSION_MONTHS = int(os.environ.get("EXPUNGE_SUPPRESSION_MONTHS", "0"))
 EXPUNGE_CONTAINMENT_SECONDS = int(os.environ.get("EXPUNGE_CONTAINMENT_SECONDS", "60"))
 CELERY_BEAT_SCHEDULE = {
+    "containment": {
+        "task": "expunge.containment.tasks.containment_sweep",
+        "schedule": EXPUNGE_CONTAINMENT_SECONDS,
+    },
+    "protocols": {
+        "task": "expunge.protocols.tasks.protocols_sweep",
+        "schedule": timedelta(minutes=1),
+    },
     "suppression": {
         "task": "expunge.registry.tasks.suppression_forget",
         "schedule": timedelta(days=1),

@@ -63,6 +63,10 @@ SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 EXPUNGE_OIDC_ISSUER = environment.read("EXPUNGE_OIDC_ISSUER")
+# Where its sign-in page is: browsers follow a form there only if they are told so beforehand.
+EXPUNGE_OIDC_ORIGINS = environment.words(
+    "EXPUNGE_OIDC_ORIGINS", "/".join(EXPUNGE_OIDC_ISSUER.split("/", 3)[:3])
+)
 # Whether somebody the provider knows and this platform does not gets an account (without a role).
 EXPUNGE_OIDC_CREATE = environment.read("EXPUNGE_OIDC_CREATE", "no") == "yes"
 
