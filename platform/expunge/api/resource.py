@@ -39,14 +39,17 @@ class Resource(APIView):
 
     ``needs`` names for each method the scopes that a token must have: one of the sets, whole.
     Services check the person's rights as well. ``subject`` is the view of the single thing that
-    a POST changes, for ``If-Match``. A POST is carried out once for each ``Idempotency-Key``.
+    a POST changes, for ``If-Match``. A POST is carried out once for each ``Idempotency-Key``:
+    whole and in one transaction, unless the view sees to it itself (``keyed_whole``).
     """
 
     schema = ProblemSchema()
     throttle_classes = (TokenLimit,)
     needs: ClassVar[Needs] = {}
     subject: ClassVar[type[Resource] | None] = None
+    keyed_whole: ClassVar[bool] = True
     about_ticket: UUID | None = None
+    body: bytes = b""
 
     @property
     def actor(self) -> Actor:
@@ -72,6 +75,16 @@ class Resource(APIView):
         checked = serializer(data=self.request.query_params)
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
+
+    def once(self, body: bytes, suffix: str = "") -> idempotency.Once | None:
+        """Return the right to do something once, by the request's idempotency key if it has one."""
+        key = self.request.headers.get(idempotency.HEADER)
+        if key is None or self.request.method != "POST":
+            return None
+        asked = f"POST {self.request.get_full_path()}\n".encode() + body
+        user = grant_of(self.request).user
+        name = f"{idempotency.key_read(key)}{suffix}"
+        return idempotency.Once(user, self.controller_id, name, asked)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Answer a call; every way to fail becomes problem details."""
@@ -129,17 +142,13 @@ class Resource(APIView):
         return act() if method == "options" else self._change(request, act)
 
     def _change(self, request: Request, act: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-        body = _bounded_body(request)
+        self.body = _bounded_body(request)
         wanted = request.headers.get("If-Match")
         if wanted is not None:
             act = partial(idempotency.in_one_transaction, partial(self._matched, wanted, act))
-        key = request.headers.get(idempotency.HEADER)
-        if key is None or request.method != "POST":
+        once = self.once(self.body) if self.keyed_whole else None
+        if once is None:
             return act()
-        asked = f"{request.method} {request.get_full_path()}\n".encode() + body
-        once = idempotency.Once(
-            grant_of(request).user, self.controller_id, idempotency.key_read(key), asked
-        )
         stored, replayed = once.run(lambda: self._stored(act()))
         return _given(stored, replayed=replayed)
 
