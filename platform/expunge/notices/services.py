@@ -95,11 +95,13 @@ def event_emit(
     controller_id: UUID,
     subject: Mapping[str, str],
     data: Mapping[str, Any],
+    only: WebhookEndpoint | None = None,
 ) -> WebhookEvent | None:
     """Queue an event for every endpoint that wants its kind, in the caller's transaction.
 
     ``subject`` holds ids, ``data`` codes, numbers, dates and truth values: nothing personal and
-    no free text. Returns ``None`` when nobody listens.
+    no free text. With ``only`` the event is for that endpoint, whatever kinds it wants. Returns
+    ``None`` when nobody listens.
 
     Raises:
         TransactionManagementError: There is no transaction.
@@ -107,10 +109,9 @@ def event_emit(
     """
     _in_transaction()
     payload = {**{name: str(UUID(str(item))) for name, item in subject.items()}, **_codes(data)}
-    endpoints = WebhookEndpoint.objects.filter(
-        controller_id=controller_id, enabled=True, kinds__contains=[str(kind)]
-    )
-    wanted = list(endpoints)
+    endpoints = WebhookEndpoint.objects.filter(controller_id=controller_id, enabled=True)
+    chosen = {"kinds__contains": [str(kind)]} if only is None else {"pk": only.pk}
+    wanted = list(endpoints.filter(**chosen))
     if not wanted:
         return None
     event = WebhookEvent.objects.create(

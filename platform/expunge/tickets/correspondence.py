@@ -19,9 +19,11 @@ from django.utils.formats import date_format
 
 from expunge.notices.kinds import EventKind, Language, NoticeKind
 from expunge.notices.services import event_emit, mail_send, notice_unwritten
+from expunge.registry.models import ScopeNode
 from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.payload import TicketPayload, payload_decrypt
 from expunge.tickets.reasons import ExtensionReason, UnverifiedReason, WithdrawalReason
+from expunge.tickets.recipient_notices import recipients_tell
 from expunge.tickets.regimes import regime_named
 from expunge.tickets.states import TicketState
 
@@ -33,6 +35,7 @@ CLOSINGS: Mapping[str, NoticeKind] = {
     Outcome.CERTIFIED: NoticeKind.COMPLETION,
     Outcome.NOT_VERIFIED: NoticeKind.FAILURE,
     Outcome.NOTHING_HELD: NoticeKind.NOTHING_HELD,
+    Outcome.EXEMPT: NoticeKind.REFUSAL,
 }
 ENDINGS: Mapping[TicketState, NoticeKind] = {
     TicketState.REJECTED: NoticeKind.REFUSAL,
@@ -82,6 +85,8 @@ def tell_moved(
         kind = CLOSINGS.get(str(ticket.outcome))
     if kind is not None:
         _letter(ticket, kind, person, why)
+    if ticket.state == TicketState.CLOSED and ticket.outcome == Outcome.CERTIFIED:
+        _tell_recipients(ticket)
     moved = {"from": str(source), "to": str(ticket.state), "outcome": str(ticket.outcome)}
     _event(ticket, EventKind.TICKET_MOVED, {**moved, "reason": why.code})
 
@@ -90,6 +95,21 @@ def tell_extended(ticket: Ticket, why: Told) -> None:
     """Tell the person the new deadline and the reasons; the caller is inside the first period."""
     _letter(ticket, NoticeKind.EXTENSION, person_of(ticket), why)
     _event(ticket, EventKind.TICKET_EXTENDED, {"reason": why.code, "due_on": _day(ticket, "due")})
+
+
+def _tell_recipients(ticket: Ticket) -> None:
+    nodes = ScopeNode.objects.filter(ticket_scopes__ticket=ticket).select_related("dataset")
+    try:
+        with transaction.atomic():
+            recipients_tell(ticket, nodes)
+    except Exception as error:  # noqa: BLE001 - as in a letter
+        logger.error("The recipients of ticket %s: %s", ticket.pk, type(error).__name__)  # noqa: TRY400
+        notice_unwritten(
+            kind=NoticeKind.RECIPIENT,
+            controller_id=ticket.controller_id,
+            language=Language.ENGLISH,
+            ticket_id=ticket.pk,
+        )
 
 
 def _letter(ticket: Ticket, kind: NoticeKind, person: TicketPayload | None, why: Told) -> None:
@@ -147,7 +167,8 @@ def _reason(ticket: Ticket, kind: NoticeKind, code: str) -> str:
     """Return the reason in words, with the rule it rests on."""
     if kind is NoticeKind.REFUSAL:
         refusals = regime_named(ticket.regime).refusals
-        return next((f"{r.label} ({r.citation})" for r in refusals if r.code == code), code)
+        found = next((f"{r.label} ({r.citation})" for r in refusals if r.code == code), "")
+        return found or ticket.get_outcome_display() or code
     choices: Mapping[NoticeKind, Any] = {
         NoticeKind.EXTENSION: ExtensionReason,
         NoticeKind.WITHDRAWAL: WithdrawalReason,

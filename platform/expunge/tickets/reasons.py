@@ -66,3 +66,18 @@ class ResumptionReason(models.TextChoices):
 
     ANSWERED = "answered", _("The person answered")
     NO_LONGER_NEEDED = "no_longer_needed", _("The answer is no longer needed")
+
+
+class RecipientRole(models.TextChoices):
+    """What somebody who received models or data does with them."""
+
+    DEPLOYER = "deployer", _("Deployer")
+    PROCESSOR = "processor", _("Processor")
+    DERIVATIVE = "derivative", _("Maker of a derived model")
+
+
+class RecipientExcuse(models.TextChoices):
+    """Why a recipient is not told of an erasure (GDPR Art. 19, first sentence)."""
+
+    IMPOSSIBLE = "impossible", _("It proves impossible")
+    DISPROPORTIONATE = "disproportionate", _("It involves disproportionate effort")
