@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_recipients'),
+        ('accounts', '0003_policies'),
         ('notices', '0001_initial'),
         ('registry', '0002_suppression'),
         ('tickets', '0003_moves'),
