@@ -6,6 +6,7 @@ Nothing here says whether a person is known: what is received is stored and answ
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,9 +70,16 @@ def intake_open(controller_id: UUID) -> bool:
 
 @transaction.atomic
 def intake_receive(
-    *, controller_id: UUID, regime: str, payload: IntakePayload, language: str
+    *,
+    controller_id: UUID,
+    regime: str,
+    payload: IntakePayload,
+    language: str,
+    quiet: bool = False,
 ) -> tuple[IntakeRequest, str]:
     """Store a request as received now; return it with the address of its status page.
+
+    ``quiet``: write no letter, for somebody has had many letters sent to this contact already.
 
     Raises:
         NotFoundError: ``intake_closed``.
@@ -82,30 +90,71 @@ def intake_receive(
     for name, field in (("name_missing", "subject_name"), ("contact_missing", "contact")):
         if not getattr(payload, field).strip():
             raise InvalidInputError(name, "Say who you are and how we reach you.", field=field)
+    intake = intake_enter(
+        actor=PERSON,
+        controller_id=controller.pk,
+        regime=regime,
+        payload=payload,
+        received_at=now(),
+        language=language,
+    )
+    link = link_for_intake(intake)
+    if not quiet:
+        intake_letter(intake, payload, NoticeKind.ACKNOWLEDGEMENT, status_link=link)
+    if not quiet and is_mail_address(payload.contact):
+        _code_send(intake, payload)
+    return intake, link
+
+
+@transaction.atomic
+def intake_enter(  # noqa: PLR0913 - a request is stored once, whole
+    *,
+    actor: Actor,
+    controller_id: UUID,
+    regime: str,
+    payload: IntakePayload,
+    received_at: datetime,
+    language: str = "en",
+) -> IntakeRequest:
+    """Store a request by whatever door it came; nobody is written to.
+
+    Raises:
+        InvalidInputError: ``regime_unknown``.
+        ConflictError: ``intake_full``.
+    """
+    controller = Controller.objects.get(pk=controller_id)
     waiting = IntakeRequest.objects.filter(
         controller=controller, standing=IntakeStanding.WAITING
     ).count()
     if waiting >= MOST_WAITING:
-        raise ConflictError("intake_full", "We cannot take more requests by form. Write to us.")
-    moment = now()
+        raise ConflictError("intake_full", "We cannot take more requests this way. Write to us.")
     rule = regime_named(regime).clocks[0]
     place = Establishment(controller.country, controller.subdivision, controller.time_zone)
     intake = IntakeRequest(
         controller=controller,
         reference=f"IN-{new_reference().removeprefix('EX-')}",
         regime=regime,
-        received_at=moment,
-        due_on=deadline(rule, local_date(moment, controller.time_zone), place).due,
+        received_at=received_at,
+        due_on=deadline(rule, local_date(received_at, controller.time_zone), place).due,
         language=language,
     )
     payload_seal(intake, payload)
     intake.refresh_from_db()
-    link = link_for_intake(intake)
-    intake_letter(intake, payload, NoticeKind.ACKNOWLEDGEMENT, status_link=link)
-    if is_mail_address(payload.contact):
-        _code_send(intake, payload)
-    _audit(AuditAction.INTAKE_RECEIVED, intake, PERSON, {"regime": regime})
-    return intake, link
+    _audit(AuditAction.INTAKE_RECEIVED, intake, actor, {"regime": regime})
+    return intake
+
+
+@transaction.atomic
+def intake_withdraw(*, actor: Actor, intake_id: UUID) -> IntakeRequest:
+    """Take a waiting request back at the wish of who made it, and destroy what it says.
+
+    Raises:
+        ConflictError: ``intake_decided``.
+    """
+    intake = _waiting(intakes_for(actor).filter(pk=intake_id))
+    _decide(intake, actor, IntakeStanding.WITHDRAWN)
+    _audit(AuditAction.INTAKE_WITHDRAWN, intake, actor, {})
+    return intake
 
 
 @transaction.atomic
@@ -164,6 +213,7 @@ def intake_file(  # noqa: PLR0913 - a ticket is filed once, whole
     node_ids: Iterable[UUID],
     payload: TicketPayload,
     profile: str = "erasure",
+    identity_confirmed: bool = False,
 ) -> Ticket:
     """Make a ticket of a request; its clock runs from the receipt of the request.
 
@@ -187,9 +237,11 @@ def intake_file(  # noqa: PLR0913 - a ticket is filed once, whole
         ),
         received_at=intake.received_at,
         profile=profile,
+        identity_confirmed=identity_confirmed,
     )
     StatusLink.objects.filter(intake=intake).update(ticket=ticket)
-    if intake.shown_at and said and said.contact.strip() == payload.contact.strip():
+    same = said is not None and said.contact.strip() == payload.contact.strip()
+    if intake.shown_at and same and not identity_confirmed:
         identity_proven_by_mail(ticket=ticket, shown_at=intake.shown_at)
         ticket.refresh_from_db()
     _decide(intake, actor, IntakeStanding.FILED, ticket=ticket)

@@ -49,6 +49,7 @@ class IntakeStanding(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     FILED = "filed", _("Made a ticket")
     DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
 class DeclineReason(models.TextChoices):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.notices.services import is_mail_address
+from expunge.subjects.kinds import Evidence, Level, Method, Standing
 from expunge.subjects.models import IdentityCheck
 from expunge.tickets.models import Ticket
 from expunge.tickets.payload import text_decrypt, ticket_key
@@ -27,6 +28,26 @@ class CheckRead:
     tries: int
     by: str
     reference: str = field(repr=False)
+
+    @property
+    def method_label(self) -> str:
+        """Return the method in words."""
+        return str(Method(self.method).label)
+
+    @property
+    def level_label(self) -> str:
+        """Return the level in words."""
+        return str(Level(self.level).label)
+
+    @property
+    def standing_label(self) -> str:
+        """Return the standing in words."""
+        return str(Standing(self.standing).label)
+
+    @property
+    def evidence_label(self) -> str:
+        """Return the kind of evidence in words, if there was any."""
+        return str(Evidence(self.evidence).label) if self.evidence else ""
 
 
 @dataclass(frozen=True)

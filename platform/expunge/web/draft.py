@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from expunge.accounts.permissions import Actor
-from expunge.common.clock import now
+from expunge.common.clock import local_date, now
 from expunge.common.errors import ConflictError, NotAllowedError
 from expunge.registry import selectors
 from expunge.registry.models import Dataset, ModelVersion
+from expunge.subjects.intake import intake_file, intake_get
+from expunge.subjects.intake_payload import payload_open
 from expunge.tickets.models import Ticket
 from expunge.tickets.payload import TicketPayload
 from expunge.tickets.services import ticket_file
@@ -33,11 +36,15 @@ LIFETIME = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Content:
-    """What was entered so far: ids of nodes, and the fields of the forms as text."""
+    """What was entered so far: ids of nodes, and the fields of the forms as text.
+
+    ``intake`` is the id of the intake request that the ticket is made of, if it is.
+    """
 
     nodes: Sequence[str] = ()
     law: Mapping[str, str] = field(default_factory=dict)
     person: Mapping[str, str] = field(default_factory=dict, repr=False)
+    intake: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ def draft_add(actor: Actor, node_id: UUID) -> None:
     kept = [node for node in chosen if node.dataset.controller_id == fresh.dataset.controller_id]
     places = {(node.dataset_id, node.path) for node in kept}
     nodes = [str(node.pk) for node in kept if not _stands_below(node.dataset_id, node.path, places)]
-    _store(actor, Content(nodes, content.law, content.person))
+    _store(actor, replace(content, nodes=nodes))
 
 
 @transaction.atomic
@@ -99,7 +106,7 @@ def draft_remove(actor: Actor, node_id: UUID) -> None:
     """Take a node out of the draft."""
     content = _locked(actor)
     nodes = [pk for pk in content.nodes if pk != str(node_id)]
-    _store(actor, Content(nodes, content.law, content.person))
+    _store(actor, replace(content, nodes=nodes))
 
 
 @transaction.atomic
@@ -113,10 +120,10 @@ def draft_fill(
     content = _locked(actor)
     _store(
         actor,
-        Content(
-            content.nodes,
-            content.law if law is None else law,
-            content.person if person is None else person,
+        replace(
+            content,
+            law=content.law if law is None else law,
+            person=content.person if person is None else person,
         ),
     )
 
@@ -133,19 +140,52 @@ def draft_file(actor: Actor) -> Ticket:
     law, entered = draft.content.law, draft.content.person
     if draft.controller_id is None or not law or not entered:
         raise ConflictError("draft_gone", "There is no complete draft: it may be filed already.")
-    ticket = ticket_file(
-        actor=actor,
-        controller_id=draft.controller_id,
-        node_ids=draft.node_ids,
-        regime=law["regime"],
-        ground=law["ground"],
-        profile=law["profile"],
-        payload=TicketPayload(entered["subject_name"], entered["contact"], entered["note"]),
-        received_at=moment_of(entered["received_on"]),
-        identity_confirmed=bool(entered["identity_confirmed"]),
-    )
+    given: dict[str, Any] = {
+        "actor": actor,
+        "node_ids": draft.node_ids,
+        "regime": law["regime"],
+        "ground": law["ground"],
+        "profile": law["profile"],
+        "payload": TicketPayload(entered["subject_name"], entered["contact"], entered["note"]),
+        "identity_confirmed": bool(entered["identity_confirmed"]),
+    }
+    if draft.content.intake:
+        ticket = intake_file(intake_id=UUID(draft.content.intake), **given)
+    else:
+        received_at = moment_of(entered["received_on"])
+        ticket = ticket_file(controller_id=draft.controller_id, received_at=received_at, **given)
     draft_discard(actor)
     return ticket
+
+
+@transaction.atomic
+def draft_from_intake(actor: Actor, intake_id: UUID) -> None:
+    """Begin the draft anew from an intake request.
+
+    Raises:
+        NotFoundError: ``intake_unknown``.
+        ConflictError: ``intake_decided``.
+    """
+    _locked(actor)
+    intake = intake_get(actor, intake_id)
+    said = payload_open(intake)
+    if said is None:
+        raise ConflictError("intake_decided", "This request has been decided already.")
+    person = {
+        "subject_name": said.subject_name,
+        "contact": said.contact,
+        "note": said.note,
+        "received_on": local_date(intake.received_at, intake.controller.time_zone).isoformat(),
+        "identity_confirmed": "",
+    }
+    _store(actor, Content(person=person, intake=str(intake.pk)))
+
+
+def drafts_of_intake_forget(intake_id: UUID) -> None:
+    """Destroy the drafts that somebody began from an intake request, which was declined."""
+    for stored in FilingDraft.objects.all():
+        if _content(stored).intake == str(intake_id):
+            stored.delete()
 
 
 def draft_discard(actor: Actor) -> None:
