@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
-from expunge.common.clock import now
+from expunge.common.clock import local_date, now
 from expunge.common.errors import ConflictError, InvalidInputError, NotFoundError
 from expunge.registry.models import Dataset, ScopeNode
 from expunge.tickets.checks import text_given, ticket_for, ticket_locked
@@ -117,17 +117,32 @@ def exemptions_of(ticket: Ticket) -> tuple[Exemption, ...]:
     )
 
 
-def exemptions_due(actor: Actor, *, on: date) -> QuerySet[Exemption]:
-    """Return the exemptions that are to be looked at again by a day, the longest due first."""
-    return (
-        Exemption.objects.filter(
-            ticket__controller_id__in=actor.controllers(Permission.TICKET_REVIEW),
-            released_at__isnull=True,
-            review_on__lte=on,
-        )
-        .select_related("ticket", "node__dataset", "dataset")
-        .order_by("review_on")
+def exemptions_visible(actor: Actor, *, due_before: date | None = None) -> QuerySet[Exemption]:
+    """Return the exemptions in force, or those to be looked at again before a day."""
+    found = Exemption.objects.filter(
+        ticket__controller_id__in=actor.controllers(Permission.TICKET_VIEW),
+        released_at__isnull=True,
+    ).select_related("ticket__controller", "node__dataset", "dataset", "placed_by")
+    return found if due_before is None else found.filter(review_on__lt=due_before)
+
+
+def exemptions_overdue(actor: Actor) -> QuerySet[Exemption]:
+    """Return the exemptions that should have been looked at again, the longest overdue first."""
+    today = local_date(now(), "UTC")
+    return exemptions_visible(actor, due_before=today).order_by("review_on")
+
+
+def exemption_get(actor: Actor, exemption_id: UUID) -> Exemption:
+    """Return one exemption, in force or not; raises ``exemption_unknown``."""
+    visible = actor.controllers(Permission.TICKET_VIEW)
+    found = (
+        Exemption.objects.filter(pk=exemption_id, ticket__controller_id__in=visible)
+        .select_related("ticket__controller", "node__dataset", "dataset", "placed_by")
+        .first()
     )
+    if found is None:
+        raise NotFoundError("exemption_unknown", "There is no such exemption for you.")
+    return found
 
 
 def exemption_text(actor: Actor, exemption: Exemption) -> str:
@@ -148,6 +163,15 @@ def nodes_to_erase(ticket: Ticket) -> tuple[ScopeNode, ...]:
     nodes = [node for node in ticket_nodes(ticket) if node.dataset_id not in datasets]
     kept = [item.node for item in exempt if item.node is not None]
     return tuple(part for node in nodes for part in _without(node, kept))
+
+
+def parts_of(
+    ticket: Ticket, most: int = 200
+) -> tuple[tuple[ScopeNode, ...], tuple[ScopeNode, ...]]:
+    """Return the nodes of the scope, and those right below them: what is mostly exempted."""
+    scope = ticket_nodes(ticket)
+    below = ScopeNode.objects.filter(parent__in=scope).select_related("dataset")
+    return scope, tuple(below.order_by("dataset", "path")[:most])
 
 
 def exemptions_check(ticket: Ticket) -> None:
@@ -203,13 +227,10 @@ def _check_review(ticket: Ticket, review_on: date) -> None:
 
 
 def _locked(actor: Actor, exemption_id: UUID) -> Exemption:
-    visible = actor.controllers(Permission.TICKET_VIEW)
-    found = Exemption.objects.filter(pk=exemption_id, ticket__controller_id__in=visible).first()
-    if found is None:
-        raise NotFoundError("exemption_unknown", "There is no such exemption for you.")
+    found = exemption_get(actor, exemption_id)
     ticket = ticket_locked(actor, found.ticket_id)
     actor.require(Permission.TICKET_REVIEW, ticket.controller_id)
-    found.refresh_from_db()
+    found.refresh_from_db(fields=["released_at", "review_on"])
     if found.released_at:
         raise ConflictError("exemption_released", "This exemption was released already.")
     found.ticket = ticket

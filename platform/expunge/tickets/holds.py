@@ -133,7 +133,9 @@ def holds_visible(actor: Actor, *, active: bool | None = None) -> QuerySet[Legal
     """Return the holds of the actor's controllers, the latest first."""
     holds = LegalHold.objects.filter(
         controller_id__in=actor.controllers(Permission.TICKET_VIEW)
-    ).select_related("controller", "node__dataset", "dataset", "model", "ticket", "placed_by")
+    ).select_related(
+        "controller", "node__dataset", "dataset", "model", "ticket", "placed_by", "released_by"
+    )
     return holds if active is None else holds.filter(released_at__isnull=active)
 
 
@@ -224,7 +226,7 @@ def _target(controller_id: UUID, kind: str, target_id: UUID) -> models.Model:
 
 
 def _audit(action: AuditAction, hold: LegalHold, actor: Actor, data: dict[str, Any]) -> None:
-    subject = {"hold": str(hold.pk), COLUMNS[hold.kind]: str(_covered_id(hold))}
+    subject = {"hold": str(hold.pk), COLUMNS[hold.kind]: str(hold.target_id)}
     audit_record(
         action=action,
         actor=actor.pseudonym,
@@ -232,11 +234,6 @@ def _audit(action: AuditAction, hold: LegalHold, actor: Actor, data: dict[str, A
         subject=subject,
         data=data,
     )
-
-
-def _covered_id(hold: LegalHold) -> UUID:
-    found: UUID = getattr(hold, f"{COLUMNS[hold.kind]}_id")
-    return found
 
 
 def _tell(hold: LegalHold) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from expunge.tickets.models import HoldKind
 from expunge.tickets.rules import Task
 
 
@@ -31,3 +32,17 @@ class PersonTaskConverter:
     def to_url(self, value: str) -> str:
         """Write a task."""
         return value
+
+
+class HoldKindConverter:
+    """What a legal hold covers: ``subject``, ``dataset``, ``model`` or ``ticket``."""
+
+    regex = "|".join(HoldKind.values)
+
+    def to_python(self, value: str) -> HoldKind:
+        """Read a kind."""
+        return HoldKind(value)
+
+    def to_url(self, value: str) -> str:
+        """Write a kind."""
+        return str(value)

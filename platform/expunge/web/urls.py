@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from expunge.web.converters import PersonTaskConverter, TaskConverter
+from expunge.web.converters import HoldKindConverter, PersonTaskConverter, TaskConverter
 from expunge.web.views import (
     account,
     administration,
@@ -10,7 +10,9 @@ from expunge.web.views import (
     bulk,
     certificates,
     dashboard,
+    exemptions,
     filing,
+    holds,
     intake,
     language,
     profile,
@@ -21,6 +23,7 @@ from expunge.web.views import (
     work,
 )
 
+register_converter(HoldKindConverter, "hold_kind")
 register_converter(TaskConverter, "task")
 register_converter(PersonTaskConverter, "person_task")
 HERE = "administration/<uuid:controller_id>/"
@@ -83,6 +86,12 @@ urlpatterns = [
     path("intake/<uuid:intake_id>/ticket/", intake.take, name="intake-take"),
     path("intake/<uuid:intake_id>/decline/", intake.decline, name="intake-decline"),
     path("tickets/<uuid:ticket_id>/<task:task>/", tickets.do, name="do"),
+    path("tickets/<uuid:ticket_id>/exempt/", exemptions.place, name="exemption-place"),
+    path("exemptions/<uuid:exemption_id>/release/", exemptions.release, name="exemption-release"),
+    path("exemptions/<uuid:exemption_id>/review/", exemptions.review, name="exemption-review"),
+    path("holds/", holds.listing, name="holds"),
+    path("holds/new/<hold_kind:kind>/", holds.place, name="hold-place"),
+    path("holds/<uuid:hold_id>/release/", holds.release, name="hold-release"),
     path("attempts/<uuid:attempt_id>/progress/", work.progress, name="progress"),
     path("jobs/<uuid:job_id>/cancel/", work.cancel, name="cancel"),
     path("models/", registry.models, name="models"),
