@@ -61,6 +61,13 @@ class AuditAction(StrEnum):
     INTAKE_RECEIVED = "intake.received"
     INTAKE_FILED = "intake.filed"
     INTAKE_DECLINED = "intake.declined"
+    INTAKE_WITHDRAWN = "intake.withdrawn"
+
+    PROTOCOL_RECEIVED = "protocol.received"
+    BUSINESS_NAMED = "business.named"
+    AGENT_ADDED = "agent.added"
+    AGENT_REMOVED = "agent.removed"
+    AGENT_TOKEN_ISSUED = "agent.token_issued"  # noqa: S105 - an action, not a token
     STATUS_LINK_MADE = "status_link.made"
     STATUS_LINK_REVOKED = "status_link.revoked"
     LABELS_SHREDDED = "labels.shredded"
@@ -71,6 +78,8 @@ class AuditAction(StrEnum):
     ATTEMPT_TAKEN_OVER = "attempt.taken_over"
     ATTEMPT_MOVED = "attempt.moved"
     VERIFICATION_PREREGISTERED = "verification.preregistered"
+    REVERIFICATION_QUEUED = "reverification.queued"
+    REVERIFICATION_MOVED = "reverification.moved"
     VERIFICATION_FINISHED = "verification.finished"
 
     CERTIFICATE_STATEMENT = "certificate.statement"

@@ -182,6 +182,8 @@ def attempt_view(attempt: AttemptFacts) -> AttemptView:
     verdict = Verdict.FAIL if failure else attempt.verdict
     word = VERDICT_WORDS[verdict] if verdict else "Not verified"
     facts: list[tuple[str, str]] = []
+    if attempt.requests > 1:
+        facts += [("Requests in this run", f"{attempt.requests}, each verified by itself")]
     if result:
         facts += [("Time", duration(result.seconds)), ("Seed", str(result.seed))]
         facts += [("Settings", settings_text(result.settings))] if result.settings else []

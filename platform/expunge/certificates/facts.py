@@ -61,7 +61,8 @@ class AttemptFacts:
     """One attempt, successful or not: why this method, what it did, what the attacks found.
 
     ``result`` and ``report`` are the libraries' own files; either is ``None`` when the attempt
-    did not get that far.
+    did not get that far. ``requests`` is how many requests shared the run; ``original`` names the
+    version it started from, where it is another than the model's ``before``.
     """
 
     number: int
@@ -72,6 +73,8 @@ class AttemptFacts:
     result: Result | None = None
     report: Report | None = None
     preregistration: str | None = None
+    requests: int = 1
+    original: str | None = None
 
     @property
     def verdict(self) -> Verdict | None:

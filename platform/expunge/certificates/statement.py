@@ -105,7 +105,7 @@ def _check(model: ModelFacts) -> None:
         report = attempt.report
         if report is None:
             continue
-        _same(model, attempt, "original", report.original, model.before)
+        _same(model, attempt, "original", report.original, attempt.original or model.before)
         _same(model, attempt, "plan", report.preregistration, attempt.preregistration)
     deciding = model.deciding
     if deciding and deciding.report and deciding.verdict is Verdict.PASS:

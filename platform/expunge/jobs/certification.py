@@ -33,10 +33,10 @@ from expunge.common.clock import local_date, now
 from expunge.jobs.models import Attempt, ErasureJob
 from expunge.jobs.moves import WORKER
 from expunge.jobs.planner import LADDER
-from expunge.jobs.services import scope_of
+from expunge.jobs.scopes import scope_of
 from expunge.jobs.states import AttemptState, JobState
 from expunge.registry.ledger import suppression_record
-from expunge.registry.models import DatasetVersion, Record, ScopeNode
+from expunge.registry.models import DatasetVersion, ModelVersion, Record, ScopeNode
 from expunge.registry.selectors import records_held, records_in_scope
 from expunge.tickets.exemptions import exemptions_of
 from expunge.tickets.models import Ticket
@@ -112,18 +112,21 @@ def facts_of(ticket: Ticket) -> CertificateFacts:
 
 
 def _model(job: ErasureJob, nodes: Sequence[ScopeNode]) -> ModelFacts:
-    own = tuple(job.attempts.exclude(state=AttemptState.CANCELLED).order_by("number"))
+    own = _attempts(job)
     original = job.original
-    before_this = _earlier(job, nodes) if job.state == JobState.PASSED and not own else None
+    shown = job.state != JobState.PASSED or any(item.state == AttemptState.PASSED for item in own)
+    before_this = None if shown else _earlier(job, nodes)
     if before_this is not None:
-        own = tuple(before_this.attempts.exclude(state=AttemptState.CANCELLED).order_by("number"))
+        own = (*own, *_attempts(before_this))
         original = before_this.original
     made = before_this.result if before_this else job.result
     return ModelFacts(
         name=original.model.name,
         version=original.number,
         before=original.digest,
-        attempts=tuple(_attempt(attempt) for attempt in own),
+        attempts=tuple(
+            _attempt(attempt, number, original) for number, attempt in enumerate(own, start=1)
+        ),
         after=made.digest if made else None,
         after_version=made.number if made else None,
         disposition=DONE_BEFORE if before_this else KEPT if made else "",
@@ -151,12 +154,18 @@ def _earlier(job: ErasureJob, nodes: Sequence[ScopeNode]) -> ErasureJob | None:
     return None
 
 
-def _attempt(attempt: Attempt) -> AttemptFacts:
+def _attempts(job: ErasureJob) -> tuple[Attempt, ...]:
+    kept = job.attempts.exclude(state=AttemptState.CANCELLED).select_related("batch__original")
+    return tuple(kept.order_by("number"))
+
+
+def _attempt(attempt: Attempt, number: int, original: ModelVersion) -> AttemptFacts:
+    begun = attempt.batch.original
     rung = _RUNGS.get(attempt.method)
     result = _RESULT.validate_python(attempt.result) if attempt.result else None
     claimed = result.effect if result and result.effect else rung.effect if rung else None
     return AttemptFacts(
-        number=attempt.number,
+        number=number,
         method=attempt.method,
         title=rung.title if rung else attempt.method,
         effect=claimed or Effect.REMOVAL,
@@ -164,6 +173,8 @@ def _attempt(attempt: Attempt) -> AttemptFacts:
         result=result,
         report=REPORT.validate_python(attempt.report) if attempt.report else None,
         preregistration=attempt.preregistration or None,
+        requests=attempt.batch.attempts.count(),
+        original=begun.digest if begun and begun.pk != original.pk else None,
     )
 
 

@@ -16,8 +16,12 @@ class Configuration:
 
     ``python`` runs the libraries and ``library_path`` is their PYTHONPATH; ``devices`` is
     ``auto``, ``cpu`` or a comma-separated list such as ``cuda:0,cuda:1``; ``cpu_slots`` is how
-    many attempts may run at once on a machine without a GPU. ``time_limit`` bounds one run of
-    one library; ``takeovers`` how often an attempt may lose its worker before it is given up.
+    many runs may go on at once on a machine without a GPU. ``time_limit`` bounds one run of
+    one library; ``takeovers`` how often a run may lose its worker before it is given up.
+    ``batch_window`` is how long due work waits for company where the organisation's policy does
+    not say; work due within ``urgent`` does not wait. ``reverify`` turns on that certified
+    erasures are checked again on later versions, ``reverify_at_once`` of them at a time.
+    ``stuck``: after so long without progress a ticket counts as stuck.
     """
 
     attempts: Path
@@ -29,6 +33,11 @@ class Configuration:
     sweep: timedelta
     time_limit: timedelta
     takeovers: int
+    batch_window: timedelta
+    urgent: timedelta
+    reverify: bool
+    reverify_at_once: int
+    stuck: timedelta
 
 
 def configuration() -> Configuration:
@@ -44,4 +53,9 @@ def configuration() -> Configuration:
         sweep=timedelta(seconds=settings.EXPUNGE_RECLAIM_SECONDS),
         time_limit=timedelta(seconds=int(getattr(settings, "EXPUNGE_ATTEMPT_SECONDS", 86_400))),
         takeovers=int(getattr(settings, "EXPUNGE_TAKEOVERS", 8)),
+        batch_window=timedelta(seconds=int(getattr(settings, "EXPUNGE_BATCH_WINDOW_SECONDS", 0))),
+        urgent=timedelta(days=int(getattr(settings, "EXPUNGE_BATCH_URGENT_DAYS", 3))),
+        reverify=bool(getattr(settings, "EXPUNGE_REVERIFY", True)),
+        reverify_at_once=int(getattr(settings, "EXPUNGE_REVERIFY_AT_ONCE", 1)),
+        stuck=timedelta(minutes=int(getattr(settings, "EXPUNGE_STUCK_MINUTES", 60))),
     )

@@ -1,29 +1,30 @@
-"""The folder of an attempt: models, records and the two job folders; gone when the attempt ends.
+"""The folder of a run or of a re-verification: models, records, job folders; gone when it ends.
 
 ::
 
-    <attempt id>/            mode 0700
-        run.lock             held by whoever works here
-        original/            the model as registered, digest checked
-        unlearn/             job.json, data/, later output/, result.json, events.jsonl
-        verify/              job.json, data/, preregistration.json, later report.json, events.jsonl
-        output.log  tmp/     what the libraries print and leave behind
+    <batch id>/                 mode 0700
+        run.lock                held by whoever works here
+        original/               the model as registered, digest checked
+        unlearn/                job.json, data/, later output/, result.json, events.jsonl
+        verify-<attempt id>/    job.json, data/, preregistration.json, later report.json, ...
+        output.log  tmp/        what the libraries print and leave behind
+
+A re-verification has ``candidate/``, the later version, in place of ``unlearn/``.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 from pydantic import TypeAdapter
 
-from contract.canonical import read_json
 from contract.catalog import Effect
 from contract.job import (
     ModelRef,
@@ -37,124 +38,158 @@ from contract.job import (
 )
 from contract.record import Record, write_records
 from contract.result import ErrorCode, Result
-from corpora.dataset import Dataset as Corpus
-from corpora.dataset import read_dataset
 from expunge.jobs.configuration import configuration
 from expunge.jobs.failures import AttemptFailed
+from expunge.jobs.leases import RUNNING
 from expunge.jobs.locks import RunLock
-from expunge.jobs.models import Attempt
-from expunge.jobs.planner import Rung, ladder_for
-from expunge.jobs.services import scope_of
-from expunge.jobs.splits import Scope, Source, Splits, split
-from expunge.jobs.states import ATTEMPT_OVER
-from expunge.registry.artifacts import artifact_fetch, dataset_fetch
-from expunge.registry.models import Dataset, DatasetVersion
-from expunge.registry.models import Record as StoredRecord
-from expunge.registry.selectors import records_held, records_in_scope
+from expunge.jobs.material import Dealt
+from expunge.jobs.models import Attempt, Batch, Reverification
+from expunge.jobs.planner import LADDER, Rung, ladder_for
+from expunge.jobs.splits import Splits
+from expunge.registry.artifacts import artifact_fetch
+from expunge.registry.models import ModelVersion
 
-ORIGINAL, UNLEARN, VERIFY, DATA, READY = "original", "unlearn", "verify", "data", "ready"
-_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+ORIGINAL, UNLEARN, VERIFY, CANDIDATE = "original", "unlearn", "verify", "candidate"
+DATA, READY = "data", "ready"
 _MODEL: TypeAdapter[ModelRef] = TypeAdapter(ModelRef)
+_EFFECTS = {rung.method: rung.effect for rung in LADDER}
 
 
-def attempt_path(attempt_id: UUID) -> Path:
-    """Return where the folder of an attempt lies."""
-    return configuration().attempts / str(attempt_id)
+def work_path(work_id: UUID) -> Path:
+    """Return where the folder of a batch or of a re-verification lies."""
+    return configuration().attempts / str(work_id)
 
 
-def run_lock(attempt_id: UUID) -> RunLock:
-    """Return the lock of an attempt's folder."""
-    return RunLock(attempt_path(attempt_id) / "run.lock")
+def run_lock(work_id: UUID) -> RunLock:
+    """Return the lock of a folder."""
+    return RunLock(work_path(work_id) / "run.lock")
 
 
-def folder_build(attempt: Attempt) -> Path:
-    """Fill the attempt's folder, unless an earlier holder of the lease did so; return it.
+def verify_path(home: Path, attempt: Attempt) -> Path:
+    """Return the folder in which the verifier examines for one attempt."""
+    return home / f"{VERIFY}-{attempt.pk}"
 
-    Raises :class:`AttemptFailed` or a ``DomainError`` when the input is not what was registered.
+
+def model_fetch(home: Path, version: ModelVersion, name: str = ORIGINAL) -> ModelRef:
+    """Fetch a model into the folder, unless an earlier holder of the lease did; return its name.
+
+    Raises a ``DomainError`` when it is not what was registered.
     """
-    home = attempt_path(attempt.pk)
-    if (home / READY).exists():
-        return home
-    _clear(home)
-    home.chmod(0o700)
-    original = attempt.job.original
-    artifact_fetch(original.uri, original.digest, home / ORIGINAL)
-    recipe = _RECIPE.validate_python(original.recipe)
-    splits, subject_level = _splits(attempt, home, recipe)
-    model = _MODEL.validate_python(
+    done = home / f"{name}.{READY}"
+    if not done.exists():
+        shutil.rmtree(home / name, ignore_errors=True)
+        home.chmod(0o700)
+        artifact_fetch(version.uri, version.digest, home / name)
+        done.touch()
+    return _MODEL.validate_python(
         {
-            "path": f"../{ORIGINAL}",
-            "digest": original.digest,
-            "family": original.model.family,
-            "layout": original.layout,
+            "path": f"../{name}",
+            "digest": version.digest,
+            "family": version.model.family,
+            "layout": version.layout,
         }
     )
+
+
+def verification_write(folder: Path, attempt: Attempt, original: ModelRef, dealt: Dealt) -> None:
+    """Write the job that the verifier fixes its plan for, before there is a candidate."""
     rung = _rung(attempt)
-    unlearning = UnlearningJob(
-        method=attempt.method,
-        # What is trained anew draws its own start: the old one led to the weights that knew.
-        recipe=replace(recipe, seed=attempt.seed) if rung.effect is Effect.EXACT else recipe,
-        model=model,
-        settings=attempt.settings,
-        seed=attempt.seed,
-    )
-    _write_unlearning(home / UNLEARN, unlearning, splits)
-    verification = VerificationJob(
-        original=model,
-        data=VerificationData(population=f"{DATA}/population.jsonl", subject_level=subject_level),
-        forms=recipe.forms,
+    job = replace(
+        _verification(original, dealt),
         profile=rung.profile or attempt.job.ticket.profile,
         effect=rung.effect.value,
         seed=attempt.seed,
     )
-    _write_verification(home / VERIFY, verification, splits)
-    (home / READY).touch()
-    return home
+    _once(folder, lambda: _write_verification(folder, job, dealt.splits))
 
 
-def candidate_add(home: Path, result: Result, preregistration: str) -> None:
-    """Tell the verification job, prepared before, which candidate to examine.
+def review_write(folder: Path, review: Reverification, original: ModelRef, dealt: Dealt) -> None:
+    """Write the job of a re-verification: as the certified one was, with a seed of its own."""
+    basis = review.basis
+    job = replace(
+        _verification(original, dealt),
+        profile=(basis.report or {}).get("profile") or basis.job.ticket.profile,
+        effect=_EFFECTS[basis.method].value,
+        seed=review.seed,
+    )
+    _once(folder, lambda: _write_verification(folder, job, dealt.splits))
+
+
+def unlearning_write(
+    folder: Path, batch: Batch, original: ModelRef, recipe: Recipe, split: Splits
+) -> None:
+    """Write the job of the one unlearning run."""
+    # What is trained anew draws its own start: the old one led to the weights that knew.
+    exact = _EFFECTS[batch.method] is Effect.EXACT
+    job = UnlearningJob(
+        method=batch.method,
+        recipe=replace(recipe, seed=batch.seed) if exact else recipe,
+        model=original,
+        settings=batch.settings,
+        seed=batch.seed,
+    )
+    _once(folder, lambda: _write_unlearning(folder, job, split))
+
+
+def candidate_add(folder: Path, candidate: ModelRef, preregistration: str) -> None:
+    """Tell a verification job, prepared before, which candidate to examine."""
+    job = read_job(folder, VerificationJob)
+    write_job(folder, replace(job, candidate=candidate, preregistration=preregistration))
+
+
+def candidate_of(batch: Batch, result: Result) -> ModelRef:
+    """Return the model that a run made, as the verifier's folders name it.
 
     Raises :class:`AttemptFailed` when the method claims another effect than was planned for.
     """
-    job = read_job(home / VERIFY, VerificationJob)
-    if result.model is None or result.effect is None or result.effect.value != job.effect:
+    if result.model is None or result.effect is not _EFFECTS[batch.method]:
         raise AttemptFailed(
             ErrorCode.CRASHED, "The method made no model, or claims another effect than planned."
         )
-    candidate = replace(result.model, path=f"../{UNLEARN}/{result.model.path}")
-    complete = replace(job, candidate=candidate, preregistration=preregistration)
-    write_job(home / VERIFY, complete)
+    return replace(result.model, path=f"../{UNLEARN}/{result.model.path}")
 
 
-def folder_remove(attempt_id: UUID) -> None:
-    """Remove the attempt's folder with everything in it."""
-    shutil.rmtree(attempt_path(attempt_id), ignore_errors=True)
+def is_ready(folder: Path) -> bool:
+    """Say whether a job folder was written whole."""
+    return (folder / READY).exists()
+
+
+def folder_remove(work_id: UUID) -> None:
+    """Remove the folder with everything in it."""
+    shutil.rmtree(work_path(work_id), ignore_errors=True)
 
 
 def folders_sweep() -> None:
-    """End left-over processes of this host and remove the folders of attempts that are over.
+    """End left-over processes of this host and remove the folders of what is over.
 
-    The folder of a running attempt stays, for its next holder resumes in it.
+    The folder of a running batch stays, for its next holder resumes in it.
     """
     attempts = configuration().attempts
     names = [item.name for item in attempts.iterdir()] if attempts.is_dir() else []
-    for attempt_id in (UUID(name) for name in names if _is_id(name)):
+    for work_id in (UUID(name) for name in names if _is_id(name)):
         # The row stays locked meanwhile, so nobody can take the lease and start a process here.
         with transaction.atomic():
-            rows = Attempt.objects.select_for_update(no_key=True).filter(pk=attempt_id)
-            attempt = rows.annotate(held=Q(lease_until__gt=Now())).first()
-            if attempt is None or attempt.state in ATTEMPT_OVER:
-                _abandon(attempt_id, remove=True)
-            elif not attempt.held:
-                _abandon(attempt_id, remove=False)
+            row = _leased(work_id)
+            if row is None or row.state not in {RUNNING, "queued"}:
+                _abandon(work_id, remove=True)
+            elif not row.held:  # type: ignore[union-attr] - annotated by the query
+                _abandon(work_id, remove=False)
 
 
-def _abandon(attempt_id: UUID, *, remove: bool) -> None:
-    lock = run_lock(attempt_id)
+def _leased(work_id: UUID) -> Batch | Reverification | None:
+    for kind in (Batch, Reverification):
+        rows = kind.objects.select_for_update(no_key=True).filter(pk=work_id)  # type: ignore[attr-defined]
+        found: Batch | Reverification | None = rows.annotate(held=Q(lease_until__gt=Now())).first()
+        if found is not None:
+            return found
+    return None
+
+
+def _abandon(work_id: UUID, *, remove: bool) -> None:
+    lock = run_lock(work_id)
     if lock.evict():
         if remove:
-            folder_remove(attempt_id)
+            folder_remove(work_id)
         lock.release()
 
 
@@ -165,109 +200,41 @@ def _is_id(name: str) -> bool:
         return False
 
 
-def _clear(home: Path) -> None:
-    """Remove what a half-built folder holds, but for the lock that is held now."""
-    for item in home.iterdir():
-        if item.is_dir():
-            shutil.rmtree(item)
-        elif item != home / "run.lock":
-            item.unlink()
-
-
-def _splits(attempt: Attempt, home: Path, recipe: Recipe) -> tuple[Splits, int]:
-    nodes = scope_of(attempt.job.ticket)
-    held = records_held(attempt.job.original)
-    sources = _sources(held, home)
-    inside = held.filter(pk__in=records_in_scope(nodes).values("pk"))
-    scoped = Dataset.objects.filter(versions__in=inside.order_by().values("version")).distinct()
-    if scoped.count() > 1:
-        raise AttemptFailed(
-            ErrorCode.NOT_SUPPORTED,
-            "The scope touches several datasets of this model. File one ticket for each.",
-        )
-    dataset = scoped.first()
-    if dataset is None:
-        raise AttemptFailed(
-            ErrorCode.EMPTY_FORGET_SET,
-            "The model holds no record of the ticket's scope; there is nothing to forget.",
-        )
-    scopes = tuple(
-        Scope(node.depth, frozenset(records_in_scope([node]).values_list("key", flat=True)))
-        for node in nodes
-        if node.dataset_id == dataset.pk
+def _verification(original: ModelRef, dealt: Dealt) -> VerificationJob:
+    population = f"{DATA}/population.jsonl"
+    return VerificationJob(
+        original=original,
+        data=VerificationData(population=population, subject_level=dealt.subject_level),
+        forms=dealt.forms,
     )
-    others = [source for pk, source in sources.items() if pk != dataset.pk]
-    _check_ids(sources.values())
-    splits = split(
-        scoped=sources[dataset.pk],
-        others=others,
-        scopes=scopes,
-        forms=recipe.forms,
-        served=_served_with(home / ORIGINAL, attempt, scopes),
-    )
-    return splits, dataset.subject_level
 
 
-def _served_with(model: Path, attempt: Attempt, scopes: Sequence[Scope]) -> frozenset[str] | None:
-    """Return the ids of the records in the shards of the scope; ``None`` for a whole model."""
-    if attempt.job.original.layout != "sharded":
-        return None
-    named = frozenset().union(*(scope.keys for scope in scopes))
-    shards = (frozenset(ids) for ids in read_json(model / "shards.json")["shards"].values())
-    return frozenset().union(*(shard for shard in shards if shard & named))
+def _once(folder: Path, write: Callable[[], None]) -> None:
+    """Write a job folder whole, unless an earlier holder of the lease did."""
+    if not is_ready(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        write()
+        (folder / READY).touch()
 
 
-def _sources(held: QuerySet[StoredRecord], home: Path) -> dict[UUID, Source]:
-    """Return what the model holds of each dataset; a record's newest version counts."""
-    sources: dict[UUID, Source] = {}
-    versions = DatasetVersion.objects.filter(pk__in=held.order_by().values("version"))
-    for version in versions.select_related("dataset").order_by("number"):
-        keys = frozenset(held.filter(version=version).values_list("key", flat=True))
-        newer = Source(_read(version, home), keys)
-        older = sources.get(version.dataset_id)
-        sources[version.dataset_id] = newer if older is None else older.updated_by(newer)
-    return sources
-
-
-def _read(version: DatasetVersion, home: Path) -> Corpus:
-    into = home / "dataset"
-    dataset_fetch(version, into)
-    try:
-        return read_dataset(into)
-    finally:
-        shutil.rmtree(into)
-
-
-def _check_ids(sources: Iterable[Source]) -> None:
-    seen: set[str] = set()
-    for source in sources:
-        if seen & source.held:
-            raise AttemptFailed(
-                ErrorCode.NOT_SUPPORTED,
-                "Two datasets of this model use the same record ids; it cannot be told which "
-                "records were trained. Register them with ids of their own.",
-            )
-        seen |= source.held
-
-
-def _write_unlearning(folder: Path, job: UnlearningJob, splits: Splits) -> None:
+def _write_unlearning(folder: Path, job: UnlearningJob, split: Splits) -> None:
     names = UnlearningData(
-        calibration=f"{DATA}/calibration.jsonl" if splits.unlearn_calibration else None,
-        public=f"{DATA}/public.jsonl" if splits.unlearn_public else None,
+        calibration=f"{DATA}/calibration.jsonl" if split.unlearn_calibration else None,
+        public=f"{DATA}/public.jsonl" if split.unlearn_public else None,
     )
-    _write(folder, names.forget, splits.unlearn_forget)
-    _write(folder, names.retain, splits.unlearn_retain)
-    _write(folder, names.calibration, splits.unlearn_calibration)
-    _write(folder, names.public, splits.unlearn_public)
+    _write(folder, names.forget, split.unlearn_forget)
+    _write(folder, names.retain, split.unlearn_retain)
+    _write(folder, names.calibration, split.unlearn_calibration)
+    _write(folder, names.public, split.unlearn_public)
     write_job(folder, replace(job, data=names))
 
 
-def _write_verification(folder: Path, job: VerificationJob, splits: Splits) -> None:
-    _write(folder, job.data.forget, splits.verify_forget)
-    _write(folder, job.data.twins, splits.verify_twins)
-    _write(folder, job.data.neighbours, splits.verify_neighbours)
-    _write(folder, job.data.retain, splits.verify_retain)
-    _write(folder, job.data.population, splits.verify_population)
+def _write_verification(folder: Path, job: VerificationJob, split: Splits) -> None:
+    _write(folder, job.data.forget, split.verify_forget)
+    _write(folder, job.data.twins, split.verify_twins)
+    _write(folder, job.data.neighbours, split.verify_neighbours)
+    _write(folder, job.data.retain, split.verify_retain)
+    _write(folder, job.data.population, split.verify_population)
     write_job(folder, job)
 
 

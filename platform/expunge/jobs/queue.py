@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 MODULE = "expunge.jobs.tasks"
 TICKET_START = f"{MODULE}.ticket_start"
 TICKET_CERTIFY = f"{MODULE}.ticket_certify"
-ATTEMPT_RUN = f"{MODULE}.attempt_run"
+BATCH_RUN = f"{MODULE}.batch_run"
+REVIEW_RUN = f"{MODULE}.review_run"
 RECLAIM = f"{MODULE}.reclaim"
 
 PATIENCE_SECONDS = 2

@@ -10,8 +10,8 @@ from django.db.models import Prefetch, QuerySet
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import NotFoundError
+from expunge.jobs.ladder import finding_of
 from expunge.jobs.models import Attempt, ErasureJob
-from expunge.jobs.services import finding_of
 from expunge.jobs.states import ATTEMPT_OVER, JobState
 from expunge.tickets.models import Ticket
 

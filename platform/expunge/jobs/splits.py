@@ -83,19 +83,22 @@ class Splits:
     verify_population: tuple[Record, ...]
 
 
-def split(
+def split(  # noqa: PLR0913 - what is held, what must go, and what may not judge
     *,
     scoped: Source,
     others: Sequence[Source],
     scopes: Sequence[Scope],
     forms: Collection[str],
     served: Collection[str] | None = None,
+    along: Collection[str] = frozenset(),
 ) -> Splits:
     """Split the records that a model version holds.
 
     ``scoped`` is the dataset of the ticket's nodes, ``others`` are the further ones of the
     version; ``forms`` are the forms it was trained on. ``served`` are the records that the same
     part of a sharded model answers for: only those can tell whether that part was harmed.
+    ``along`` are records that the examined model need not know any more for another reason (other
+    requests of the same batch, earlier erasures): nothing is judged by them.
     """
     named = frozenset().union(*(scope.keys for scope in scopes))
     dataset = scoped.dataset
@@ -103,11 +106,15 @@ def split(
     forget = tuple(item for item in trained if item.id in named)
     own = tuple(item for item in trained if item.id not in named)
     order = _order(dataset.seed)
-    judged = own if served is None else tuple(item for item in own if item.id in served)
+    judged = tuple(
+        item for item in own if item.id not in along and (served is None or item.id in served)
+    )
     neighbours = _neighbours(judged, forget, scopes, order)
     near = {item.id for item in neighbours}
     sample = sorted((item for item in judged if item.id not in near), key=order)[:RETAINED]
-    population = _whole_subjects(_others(trained, forget, dataset), dataset, POPULATION)
+    population = _whole_subjects(
+        _others(trained, named | frozenset(along), dataset), dataset, POPULATION
+    )
     calibration, twins = (scoped.unseen(group) for group in dataset.split_twins())
     learner = _only({*forms, CALIBRATION_FORM})
     prober = _without(CALIBRATION_FORM)
@@ -124,11 +131,30 @@ def split(
     )
 
 
+def together(parts: Sequence[Splits]) -> Splits:
+    """Return the splits of one unlearning run for several scopes; its verify parts are empty."""
+    forget = {item.id: item for part in parts for item in part.unlearn_forget}
+    retain = {item.id: item for part in parts for item in part.unlearn_retain}
+    calibration = {item.id: item for part in parts for item in part.unlearn_calibration}
+    public = {item.id: item for part in parts for item in part.unlearn_public}
+    return Splits(
+        unlearn_forget=tuple(forget.values()),
+        unlearn_retain=tuple(item for pk, item in retain.items() if pk not in forget),
+        unlearn_calibration=tuple(calibration.values()),
+        unlearn_public=tuple(public.values()),
+        verify_forget=(),
+        verify_twins=(),
+        verify_neighbours=(),
+        verify_retain=(),
+        verify_population=(),
+    )
+
+
 def _others(
-    trained: Sequence[Record], forget: Sequence[Record], dataset: Dataset
+    trained: Sequence[Record], gone: Collection[str], dataset: Dataset
 ) -> tuple[Record, ...]:
     """Return the trained records of everyone of whom nothing is to be forgotten."""
-    named = {dataset.subject_of(item) for item in forget}
+    named = {dataset.subject_of(item) for item in trained if item.id in gone}
     return tuple(item for item in trained if dataset.subject_of(item) not in named)
 
 

@@ -1,4 +1,4 @@
-"""The states of an erasure job and of its attempts: two tables, pure Python."""
+"""The states of jobs, batches, attempts and re-verifications: one table each, pure Python."""
 
 from __future__ import annotations
 
@@ -31,7 +31,27 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
-J, A = JobState, AttemptState
+class BatchState(StrEnum):
+    """Where one run on a model stands: gathering requests, waiting for a worker, at work, over."""
+
+    OPEN = "open"
+    QUEUED = "queued"
+    RUNNING = "running"
+    OVER = "over"
+
+
+class ReviewState(StrEnum):
+    """What became of a certified erasure on a later version of the model."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    HELD_UP = "held_up"
+    REGRESSED = "regressed"
+    INCONCLUSIVE = "inconclusive"
+    ERRORED = "errored"
+
+
+J, A, B, R = JobState, AttemptState, BatchState, ReviewState
 JOB_MOVES: Mapping[JobState, frozenset[JobState]] = {
     J.PLANNED: frozenset({J.RUNNING, J.CANCELLED}),
     J.RUNNING: frozenset({J.PASSED, J.EXHAUSTED, J.CANCELLED}),
@@ -47,4 +67,19 @@ ATTEMPT_MOVES: Mapping[AttemptState, frozenset[AttemptState]] = {
     A.ERRORED: frozenset(),
     A.CANCELLED: frozenset(),
 }
+BATCH_MOVES: Mapping[BatchState, frozenset[BatchState]] = {
+    B.OPEN: frozenset({B.QUEUED}),
+    B.QUEUED: frozenset({B.RUNNING, B.OVER}),
+    B.RUNNING: frozenset({B.OVER}),
+    B.OVER: frozenset(),
+}
+REVIEW_MOVES: Mapping[ReviewState, frozenset[ReviewState]] = {
+    R.QUEUED: frozenset({R.RUNNING}),
+    R.RUNNING: frozenset({R.HELD_UP, R.REGRESSED, R.INCONCLUSIVE, R.ERRORED}),
+    R.HELD_UP: frozenset(),
+    R.REGRESSED: frozenset(),
+    R.INCONCLUSIVE: frozenset(),
+    R.ERRORED: frozenset(),
+}
+BATCH_AT_WORK = frozenset({B.QUEUED, B.RUNNING})
 ATTEMPT_OVER = frozenset({A.PASSED, A.REFUTED, A.ERRORED, A.CANCELLED})

@@ -10,20 +10,19 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from expunge.jobs import queue
 from expunge.jobs.folder import folders_sweep
-from expunge.jobs.leases import EXPIRED
-from expunge.jobs.models import Attempt, ErasureJob
-from expunge.jobs.services import jobs_plan, jobs_stop
-from expunge.jobs.states import AttemptState, JobState
+from expunge.jobs.leases import DUE
+from expunge.jobs.models import Batch, ErasureJob
+from expunge.jobs.services import AT_WORK, jobs_plan, jobs_stop, model_stop
+from expunge.jobs.states import BATCH_AT_WORK
+from expunge.tickets.holds import models_held
 from expunge.tickets.models import Ticket
 from expunge.tickets.states import TicketState
 
 logger = logging.getLogger(__name__)
-
-AT_WORK = (JobState.PLANNED, JobState.RUNNING)
 
 
 def sweep() -> None:
@@ -32,14 +31,22 @@ def sweep() -> None:
     at_work = ErasureJob.objects.filter(state__in=AT_WORK)
     stopped = at_work.exclude(ticket__state=TicketState.IN_PROGRESS)
     _for_each(Ticket.objects.filter(jobs__in=stopped), jobs_stop)
+    for model_id in _held():
+        model_stop(model_id=model_id)
     begun = (TicketState.APPROVED, TicketState.IN_PROGRESS)
     _for_each(Ticket.objects.filter(state__in=begun), jobs_plan)
-    due = Attempt.objects.filter(Q(state=AttemptState.QUEUED) | EXPIRED)
-    for attempt_id in due.order_by("created_at").values_list("pk", flat=True):
-        queue.enqueue(queue.ATTEMPT_RUN, attempt_id)
+    for batch_id in Batch.objects.filter(DUE).order_by("created_at").values_list("pk", flat=True):
+        queue.enqueue(queue.BATCH_RUN, batch_id)
     ended = (TicketState.VERIFIED, TicketState.CERTIFIED)
     for ticket_id in _oldest(Ticket.objects.filter(state__in=ended)):
         queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
+
+
+def _held() -> frozenset[UUID]:
+    """Return the models that a legal hold covers while a run is at work on them."""
+    states = [str(state) for state in BATCH_AT_WORK]
+    at_work = Batch.objects.filter(state__in=states).values_list("model_id", flat=True)
+    return models_held(at_work)
 
 
 def _for_each(tickets: QuerySet[Ticket], act: Callable[..., None]) -> None:

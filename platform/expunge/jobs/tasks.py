@@ -17,7 +17,7 @@ from celery.signals import worker_ready
 from expunge.audit.services import checkpoint_sign
 from expunge.jobs import queue
 from expunge.jobs.certification import ticket_certify as certify
-from expunge.jobs.execution import attempt_execute
+from expunge.jobs.execution import batch_execute
 from expunge.jobs.services import jobs_plan
 from expunge.jobs.sweep import sweep
 
@@ -30,12 +30,12 @@ def ticket_start(ticket_id: str) -> None:
     jobs_plan(ticket_id=item)
 
 
-@shared_task(name=queue.ATTEMPT_RUN, acks_late=False)
-def attempt_run(attempt_id: str) -> None:
-    """Run an attempt, unless it runs elsewhere, is over, or every place is taken."""
-    item = UUID(attempt_id)
-    queue.arrived(queue.ATTEMPT_RUN, item)
-    if attempt_execute(item):
+@shared_task(name=queue.BATCH_RUN, acks_late=False)
+def batch_run(batch_id: str) -> None:
+    """Run a batch, unless it runs elsewhere, is over, or every place is taken."""
+    item = UUID(batch_id)
+    queue.arrived(queue.BATCH_RUN, item)
+    if batch_execute(item):
         queue.enqueue(queue.RECLAIM)
 
 

@@ -20,6 +20,6 @@ def tickets_stuck(actor: Actor) -> QuerySet[Ticket]:
     """Return the tickets at work that did not move for an hour while no attempt has a lease."""
     moment = now()
     moved = TicketMove.objects.filter(ticket=OuterRef("pk"), created_at__gt=moment - STILL)
-    alive = Attempt.objects.filter(job__ticket=OuterRef("pk"), lease_until__gt=moment)
+    alive = Attempt.objects.filter(job__ticket=OuterRef("pk"), batch__lease_until__gt=moment)
     found = tickets_running(actor).filter(state__in=AT_WORK)
     return found.exclude(Exists(moved)).exclude(Exists(alive))

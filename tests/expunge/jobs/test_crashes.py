@@ -21,7 +21,7 @@ from redis import Redis
 from expunge.audit.selectors import log_verify
 from expunge.config import embedded
 from expunge.jobs import queue
-from expunge.jobs.models import Attempt
+from expunge.jobs.models import Attempt, Batch
 from expunge.jobs.states import AttemptState
 from expunge.registry.models import ModelVersion
 from expunge.tickets.models import Ticket
@@ -101,8 +101,7 @@ def test_a_worker_killed_at_every_stage_is_followed_by_one_that_resumes(
     worker.start()
     finished(approved)
     assert outcome(approved) == [("npo", "passed")]
-    attempt = Attempt.objects.get()
-    assert attempt.token == 1 + len(STAGES) == 1 + len(leaves("attempt.taken_over"))
+    assert Batch.objects.get().token == 1 + len(STAGES) == 1 + len(leaves("attempt.taken_over"))
     assert len(leaves("verification.preregistered")) == 1
     all_is_in_order(library, worker, settings)
 
@@ -171,7 +170,7 @@ def test_redis_killed_at_every_stage_loses_nothing(  # noqa: PLR0913, PLR0917 - 
         embedded.redis_url(redis_var)
     finished(ticket)
     assert outcome(ticket) == [("npo", "passed")]
-    assert Attempt.objects.get().token == 1
+    assert Batch.objects.get().token == 1
     all_is_in_order(library, worker, settings)
 
 
@@ -188,11 +187,11 @@ def test_messages_carry_nothing_but_an_id_and_duplicates_never_run_an_attempt_tw
     library.reached("begin unlearning npo")
     attempt = Attempt.objects.get()
     for _ in range(5):
-        current_app.send_task(queue.ATTEMPT_RUN, args=[str(attempt.pk)])
-    eventually(lambda: worker.text().count("attempt_run") >= 12, "the duplicates to be handled")
+        current_app.send_task(queue.BATCH_RUN, args=[str(attempt.batch_id)])
+    eventually(lambda: worker.text().count("batch_run") >= 12, "the duplicates to be handled")
     library.release("unlearning")
     finished(approved)
-    assert Attempt.objects.get().token == 1
+    assert Batch.objects.get().token == 1
     assert Counter(library.said())["begin unlearning npo"] == 1
     all_is_in_order(library, worker, settings)
 
@@ -217,7 +216,7 @@ def test_a_frozen_worker_that_wakes_up_can_write_nothing_any_more(
     finally:
         elsewhere.kill()
     assert outcome(approved) == [("npo", "passed")]
-    assert (Attempt.objects.get().token, ModelVersion.objects.count()) == (2, 2)
+    assert (Batch.objects.get().token, ModelVersion.objects.count()) == (2, 2)
     all_is_in_order(library, worker, settings)
 
 

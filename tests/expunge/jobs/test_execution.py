@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from expunge.audit.selectors import log_verify
-from expunge.jobs.conclusion import attempt_conclude
-from expunge.jobs.execution import attempt_execute
+from expunge.jobs.conclusion import batch_conclude
+from expunge.jobs.execution import batch_execute
 from expunge.jobs.failures import LeaseLost
-from expunge.jobs.folder import attempt_path
+from expunge.jobs.folder import work_path
 from expunge.jobs.leases import Lease
-from expunge.jobs.models import Attempt, ErasureJob
+from expunge.jobs.models import Attempt, Batch, ErasureJob
 from expunge.jobs.services import job_cancel, jobs_plan
-from expunge.jobs.states import AttemptState, JobState
+from expunge.jobs.states import AttemptState, BatchState, JobState
 from expunge.jobs.sweep import sweep
 from expunge.registry.models import Arm, DatasetVersion, ModelVersion, ScopeNode
 from expunge.registry.selectors import scope_search, versions_touched
@@ -41,8 +41,8 @@ pytestmark = [
 def work(ticket: Ticket) -> Ticket:
     """Do what a worker does until nothing is due."""
     jobs_plan(ticket_id=ticket.pk)
-    while attempt := Attempt.objects.filter(state=AttemptState.QUEUED).first():
-        assert attempt_execute(attempt.pk)
+    while batch := Batch.objects.filter(state=BatchState.QUEUED).first():
+        assert batch_execute(batch.pk)
         sweep()
     ticket.refresh_from_db()
     return ticket
@@ -304,20 +304,20 @@ def test_the_result_of_a_stale_lease_is_refused(
     approved: Ticket, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(lease: Lease, *given: Any) -> None:
-        Attempt.objects.filter(pk=lease.attempt_id).update(token=lease.token + 1)
+        Batch.objects.filter(pk=lease.work_id).update(token=lease.token + 1)
         with pytest.raises(LeaseLost):
-            attempt_conclude(lease, *given)
+            batch_conclude(lease, *given)
         raise LeaseLost
 
-    monkeypatch.setattr("expunge.jobs.execution.attempt_conclude", slow)
+    monkeypatch.setattr("expunge.jobs.execution.batch_conclude", slow)
     jobs_plan(ticket_id=approved.pk)
     attempt = Attempt.objects.get()
-    attempt_execute(attempt.pk)
+    batch_execute(attempt.batch_id)
     attempt.refresh_from_db()
     assert attempt.state == AttemptState.RUNNING
     assert ModelVersion.objects.count() == 1
-    assert attempt_path(attempt.pk).is_dir()
-    assert not any((tmp_path / "artifacts" / "erasures" / str(attempt.pk)).glob("*"))
+    assert work_path(attempt.batch_id).is_dir()
+    assert not any((tmp_path / "artifacts" / "erasures" / str(attempt.batch_id)).glob("*"))
 
 
 def test_the_trained_arm_of_a_dataset_is_what_counts(
@@ -332,7 +332,7 @@ def test_a_run_beyond_the_time_limit_is_ended_and_left_for_a_stronger_method(
     settings.EXPUNGE_ATTEMPT_SECONDS = 2
     library.hold("unlearning")
     jobs_plan(ticket_id=approved.pk)
-    assert attempt_execute(Attempt.objects.get().pk)
+    assert batch_execute(Batch.objects.get().pk)
     library.release("unlearning")
     first, second = Attempt.objects.order_by("number")
     assert (first.failure["code"], second.method) == ("timed_out", "undo")

@@ -13,14 +13,15 @@ from django.db import connection
 from expunge.audit.selectors import log_verify
 from expunge.certificates.models import Certificate
 from expunge.common.clock import now
-from expunge.jobs import certification, conclusion, execution
+from expunge.jobs import certification, conclusion, execution, libraries
 from expunge.jobs.certification import ticket_certify
-from expunge.jobs.execution import attempt_execute
+from expunge.jobs.conclusion import batch_acquire
+from expunge.jobs.execution import batch_execute
 from expunge.jobs.failures import LeaseLost
-from expunge.jobs.folder import attempt_path
-from expunge.jobs.leases import Lease, lease_acquire, lease_renew, lease_write
+from expunge.jobs.folder import work_path
+from expunge.jobs.leases import Lease, lease_renew, lease_write
 from expunge.jobs.locks import FileLock
-from expunge.jobs.models import Attempt
+from expunge.jobs.models import Attempt, Batch
 from expunge.jobs.services import jobs_plan
 from expunge.jobs.states import AttemptState, JobState
 from expunge.jobs.sweep import sweep
@@ -56,7 +57,7 @@ def dies(where: Any, name: str, monkeypatch: pytest.MonkeyPatch, *, after: bool)
 
 
 def expire(attempt: Attempt) -> None:
-    Attempt.objects.filter(pk=attempt.pk).update(lease_until=now() - timedelta(seconds=1))
+    Batch.objects.filter(pk=attempt.batch_id).update(lease_until=now() - timedelta(seconds=1))
 
 
 def queued(ticket: Ticket) -> Attempt:
@@ -67,18 +68,21 @@ def queued(ticket: Ticket) -> Attempt:
 @pytest.mark.parametrize(
     ("where", "step", "after"),
     [
-        (execution, "folder_build", False),
-        (execution, "folder_build", True),
-        (execution, "attempt_at_work", False),
+        (execution, "model_fetch", False),
+        (execution, "model_fetch", True),
+        (execution, "verification_write", True),
+        (execution, "members_at_work", False),
         (execution, "_preregister", True),
+        (execution, "unlearning_write", True),
         (execution, "read_json", True),
         (execution, "_unlearn", True),
         (execution, "candidate_add", True),
+        (libraries, "read_json", True),
         (execution, "_verify", True),
         (conclusion, "artifact_store", True),
         (conclusion, "model_version_register", True),
         (conclusion, "ticket_settle", True),
-        (execution, "attempt_conclude", True),
+        (execution, "batch_conclude", True),
     ],
 )
 def test_death_at_any_step_is_made_good_by_the_next_holder(  # noqa: PLR0913, PLR0917 - fixtures
@@ -92,16 +96,16 @@ def test_death_at_any_step_is_made_good_by_the_next_holder(  # noqa: PLR0913, PL
     attempt = queued(approved)
     dies(where, step, monkeypatch, after=after)
     with pytest.raises(Killed):
-        attempt_execute(attempt.pk)
+        batch_execute(attempt.batch_id)
     expire(attempt)
-    attempt_execute(attempt.pk)
+    batch_execute(attempt.batch_id)
     sweep()
     attempt.refresh_from_db()
     approved.refresh_from_db()
     assert (attempt.state, approved.state) == (AttemptState.PASSED, TicketState.VERIFIED)
     assert approved.jobs.get().state == JobState.PASSED
     assert ModelVersion.objects.count() == 2
-    assert not attempt_path(attempt.pk).exists()
+    assert not work_path(attempt.batch_id).exists()
     ends = Counter(what for what in library.said() if what.startswith("end "))
     assert ends == {"end preregister": 1, "end unlearning npo": 1, "end verification npo": 1}
     targets = [leaf["data"]["target"] for leaf in leaves("attempt.moved")]
@@ -114,7 +118,7 @@ def test_death_at_any_step_is_made_good_by_the_next_holder(  # noqa: PLR0913, PL
 def test_death_while_certifying_gives_one_certificate(
     approved: Ticket, library: Library, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    attempt_execute(queued(approved).pk)
+    batch_execute(queued(approved).batch_id)
     dies(certification, step, monkeypatch, after=True)
     with pytest.raises(Killed):
         ticket_certify(ticket_id=approved.pk)
@@ -131,15 +135,15 @@ def test_a_lease_is_had_by_one_and_the_token_fences_off_the_other(
     approved: Ticket, library: Library
 ) -> None:
     attempt = queued(approved)
-    first = lease_acquire(attempt.pk)
-    assert first == Lease(attempt.pk, 1)
-    assert lease_acquire(attempt.pk) is None
+    first = batch_acquire(attempt.batch_id)
+    assert first == Lease(attempt.batch_id, 1)
+    assert batch_acquire(attempt.batch_id) is None
     expire(attempt)
-    second = lease_acquire(attempt.pk)
-    assert second == Lease(attempt.pk, 2)
+    second = batch_acquire(attempt.batch_id)
+    assert second == Lease(attempt.batch_id, 2)
     assert first is not None and second is not None
     with pytest.raises(LeaseLost):
-        lease_write(first, message="I am still here")
+        lease_write(first, owner="I am still here")
     assert lease_renew(second) is False
     Attempt.objects.update(cancel_requested=True)
     assert lease_renew(second) is True
@@ -151,9 +155,9 @@ def test_an_attempt_that_loses_every_worker_is_given_up_and_tried_anew(
     settings.EXPUNGE_TAKEOVERS = 3
     attempt = queued(approved)
     for _ in range(3):
-        assert lease_acquire(attempt.pk) is not None
+        assert batch_acquire(attempt.batch_id) is not None
         expire(attempt)
-    assert lease_acquire(attempt.pk) is None
+    assert batch_acquire(attempt.batch_id) is None
     attempt.refresh_from_db()
     assert attempt.state == AttemptState.ERRORED and "3 times" in attempt.failure["message"]
     sweep()
@@ -165,7 +169,7 @@ def test_an_attempt_waits_while_every_place_is_taken(
 ) -> None:
     attempt = queued(approved)
     monkeypatch.setattr(FileLock, "acquire", lambda _: False)
-    assert attempt_execute(attempt.pk) is False
+    assert batch_execute(attempt.batch_id) is False
     attempt.refresh_from_db()
     assert attempt.state == AttemptState.QUEUED
 
@@ -174,5 +178,5 @@ def test_unknown_ids_are_nobodys_business(approved: Ticket, library: Library) ->
     stray = Attempt().pk
     jobs_plan(ticket_id=stray)
     ticket_certify(ticket_id=stray)
-    assert attempt_execute(stray) is False
+    assert batch_execute(stray) is False
     assert connection.is_usable()

@@ -187,16 +187,21 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": int(timedelta(hours=12).total_seconds())}
-CELERY_TASK_ROUTES = {"expunge.jobs.tasks.attempt_run": {"queue": "attempts"}}
+CELERY_TASK_ROUTES = {
+    "expunge.jobs.tasks.batch_run": {"queue": "attempts"},
+    "expunge.jobs.tasks.review_run": {"queue": "attempts"},
+}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {
+    "formatters": {
+        "line": {
             "()": "expunge.config.redaction.RedactingFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }},
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("EXPUNGE_LOG_LEVEL", "INFO")},
     # They tell every step of setting and signing a page.
@@ -238,6 +243,15 @@ EXPUNGE_DEVICES = os.environ.get("EXPUNGE_DEVICES", "auto")
 EXPUNGE_CPU_SLOTS = int(os.environ.get("EXPUNGE_CPU_SLOTS", "1"))
 EXPUNGE_ATTEMPT_SECONDS = int(os.environ.get("EXPUNGE_ATTEMPT_SECONDS", "86400"))
 EXPUNGE_TAKEOVERS = int(os.environ.get("EXPUNGE_TAKEOVERS", "8"))
+# Due work waits so long for company where an organisation's policy does not say; urgent work
+# (due within so many days) does not wait.
+EXPUNGE_BATCH_WINDOW_SECONDS = int(os.environ.get("EXPUNGE_BATCH_WINDOW_SECONDS", "0"))
+EXPUNGE_BATCH_URGENT_DAYS = int(os.environ.get("EXPUNGE_BATCH_URGENT_DAYS", "3"))
+# Certified erasures are verified again on every later version of a model, so many at a time.
+EXPUNGE_REVERIFY = os.environ.get("EXPUNGE_REVERIFY", "1") == "1"
+EXPUNGE_REVERIFY_AT_ONCE = int(os.environ.get("EXPUNGE_REVERIFY_AT_ONCE", "1"))
+# A ticket whose work has not moved for so long is shown as stuck.
+EXPUNGE_STUCK_MINUTES = int(os.environ.get("EXPUNGE_STUCK_MINUTES", "60"))
 EXPUNGE_LEASE_SECONDS = int(os.environ.get("EXPUNGE_LEASE_SECONDS", "60"))
 EXPUNGE_RECLAIM_SECONDS = int(os.environ.get("EXPUNGE_RECLAIM_SECONDS", "15"))
 # Letters: who they come from, and the domain in their Message-ID.

@@ -30,7 +30,9 @@ def outcome(stage: str, method: str) -> str:
 
 def note(what: str, folder: Path) -> None:
     """Append a line to the log of runs, in one write."""
-    line = json.dumps({"what": what, "attempt": folder.parent.name, "pid": os.getpid()})
+    line = json.dumps(
+        {"what": what, "attempt": f"{folder.parent.name}/{folder.name}", "pid": os.getpid()}
+    )
     with (HOME / "runs.jsonl").open("a", encoding="utf-8") as log:
         log.write(line + "\n")
 
