@@ -1,6 +1,6 @@
 # make demo   set everything up, run the main job, leave the site running
 # make test   set everything up, run every check and every test
-# make check  style, types, import contracts, templates
+# make check  style, types, import contracts, templates, known vulnerabilities
 # make fix    let the tools put right what they can
 # make snapshots  write the committed API schema and catalog anew
 # make up     start the site on what make demo left behind
@@ -27,6 +27,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/djlint --check --quiet templates
+	$(BIN)/python scripts/audit-dependencies
 
 fix: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
