@@ -11,6 +11,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE manage.py ./
 COPY platform platform
 COPY contract contract
 COPY corpora corpora
+COPY expunge_client expunge_client
 COPY unlearning unlearning
 COPY verification verification
 COPY templates templates

@@ -1,0 +1,1 @@
+"""Ties to training frameworks; each is imported by itself and needs its framework only."""
