@@ -14,8 +14,8 @@ from corpora.dataset import write_dataset
 from expunge.accounts.permissions import Actor
 from expunge.common.clock import now
 from expunge.jobs.certification import ticket_certify
-from expunge.jobs.models import Attempt, ErasureJob
-from expunge.jobs.states import AttemptState, JobState
+from expunge.jobs.models import Attempt, Batch, ErasureJob
+from expunge.jobs.states import AttemptState, BatchState, JobState
 from expunge.registry.models import Arm, Dataset, ModelVersion, ScopeNode
 from expunge.registry.selectors import scope_search
 from expunge.registry.services import (
@@ -236,6 +236,13 @@ def attempt(
         "preregistration": "sha256:" + "ab" * 32,
         "result": {"method": method, "status": "completed", "metrics": {"steps": 212}},
     }
+    batch = Batch.objects.create(
+        model=job.original.model,
+        original=job.original,
+        state=BatchState.OVER if over else BatchState.RUNNING,
+        closes_at=begun,
+        method=method,
+    )
     return Attempt.objects.create(
-        job=job, number=number, method=method, state=state, **{**defaults, **given}
+        job=job, batch=batch, number=number, method=method, state=state, **{**defaults, **given}
     )

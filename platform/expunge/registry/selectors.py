@@ -93,8 +93,10 @@ def lineage(actor: Actor, model_id: UUID) -> tuple[ModelVersion, ...]:
     model = model_get(actor, model_id)
     return tuple(
         ModelVersion.objects.filter(model=model)
-        .select_related("model", "parent")
-        .prefetch_related("training_uses__dataset_version__dataset", "erasures__node__dataset")
+        .select_related("model", "parent__model")
+        .prefetch_related(
+            "training_uses__dataset_version__dataset", "erasures__node__dataset", "alerts"
+        )
         .order_by("number")
     )
 

@@ -52,7 +52,7 @@ class Kept:
 def tallies(actor: Actor) -> Mapping[str, int]:
     """Return how many open tickets there are of each kind that a dashboard counts."""
     today = Cast(_local(now()), DateField())
-    overdue = Q(due_on__lt=today)
+    overdue = Q(due_on__lt=today, paused_since=None)
     return (
         _visible(actor)
         .filter(state__in=OPEN)

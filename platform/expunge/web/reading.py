@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 from contract.report import REPORT, Chart, CheckResult, Estimate, Report, Verdict
+from expunge.jobs.catalog import catalog
 from expunge.jobs.models import Attempt, ErasureJob
 from expunge.jobs.states import ATTEMPT_OVER, AttemptState, JobState
 from expunge.registry.models import ModelVersion
+from expunge.web.words import method_title
 
+METHOD = re.compile(rf"\b({'|'.join(re.escape(card.name) for card in catalog().methods)})\b")
 METRIC_WORDS = {
-    "steps": "steps",
-    "forward_passes": "forward passes",
-    "loss": "last loss",
-    "peak_memory_bytes": "bytes of memory at most",
+    "steps": _("steps"),
+    "forward_passes": _("forward passes"),
+    "loss": _("last loss"),
+    "peak_memory_bytes": _("bytes of memory at most"),
 }
 
 
@@ -47,6 +53,7 @@ class AttemptReading:
     checks: Sequence[CheckReading]
     charts: Sequence[Chart]
     failure: str
+    reason: str
     next_reason: str
 
     @property
@@ -62,7 +69,7 @@ class AttemptReading:
         return (self.attempt.ended_at - self.attempt.started_at).total_seconds()
 
     @property
-    def measures(self) -> Sequence[tuple[str, float]]:
+    def measures(self) -> Sequence[tuple[str | Promise, float]]:
         """Return what the method reports of itself, in words."""
         metrics: dict[str, Any] = (self.attempt.result or {}).get("metrics", {})
         return [(word, metrics[name]) for name, word in METRIC_WORDS.items() if name in metrics]
@@ -119,8 +126,14 @@ def read_attempt(attempt: Attempt, next_reason: str = "") -> AttemptReading:
         checks=[_check(result) for result in checks],
         charts=[chart for result in checks for chart in result.charts],
         failure=(attempt.failure or {}).get("message", ""),
-        next_reason=next_reason,
+        reason=plain(attempt.reason),
+        next_reason=plain(next_reason),
     )
+
+
+def plain(reason: str) -> str:
+    """Return a planner's sentence with the methods' titles instead of their short names."""
+    return METHOD.sub(lambda found: method_title(found[0]), reason)
 
 
 def stamp(jobs: Iterable[JobReading], *others: str) -> str:

@@ -13,6 +13,8 @@ from expunge.tickets import selectors
 from expunge.tickets.models import Ticket
 from expunge.tickets.regimes import regime_named
 from expunge.tickets.states import TERMINAL, TicketState
+from expunge.web.clock_card import clock_card
+from expunge.web.panels import panels_context
 from expunge.web.reading import JobReading, read_job, stamp
 from expunge.web.tasks import TaskForm
 from expunge.web.tree import branches_of
@@ -41,6 +43,8 @@ def ticket_context(
         "forms": _forms(actor, ticket, returned),
         "returned": returned,
         "certificates": certificates_of(actor, ticket),
+        "clock": clock_card(ticket),
+        **panels_context(actor, ticket),
         **work_context(actor, ticket),
     }
 

@@ -90,6 +90,9 @@ WORDS: Mapping[type, Mapping[str, Word]] = {
     Outcome: {
         Outcome.CERTIFIED: Word(_("Certified"), "good", _("Verified and certified.")),
         Outcome.NOT_VERIFIED: Word(_("Not verified"), "bad", _("Closed without a certificate.")),
+        Outcome.EXEMPT: Word(
+            _("Exempt"), "still", _("What the models hold is exempt from erasure by law.")
+        ),
         Outcome.NOTHING_HELD: Word(_("Nothing held"), "still", _("No model holds this data.")),
     },
 }

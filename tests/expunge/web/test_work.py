@@ -13,7 +13,7 @@ def test_an_attempt_tells_its_story(signed_in: SignedIn, grand_tour: Tour) -> No
     page = signed_in(grand_tour.people.dora).get(f"/tickets/{ticket.pk}/").content.decode()
     assert "Negative preference optimisation" in page and "Unlearn, perturb, distil (UNDO)" in page
     assert "the knowledge was hidden, not removed" in page
-    assert "escalating to undo" in page
+    assert "escalating to Unlearn, perturb, distil (UNDO)" in page and "npo" not in page
     assert "<svg" in page and "Not verified" in page and "0.63 to 0.79" in page
 
 

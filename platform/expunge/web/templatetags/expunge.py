@@ -174,12 +174,26 @@ def due(ticket: Ticket) -> SafeString:
     day = date_format(ticket.due_on, "DATE_FORMAT")
     if ticket.state in TERMINAL:
         return format_html('<span class="quiet">{}</span>', day)
+    return format_html('<span class="nowrap">{}</span> {}', day, due_words(ticket))
+
+
+@register.simple_tag
+def due_words(ticket: Ticket) -> SafeString:
+    """Return how far off an open ticket's deadline is, or that its clock stands still."""
+    if ticket.paused_since is not None:
+        return _toned("warn", _("clock stands still"))
     days = (ticket.due_on - today_at(ticket)).days
     if days < 0:
-        return format_html('{} <span class="tone-bad">{}</span>', day, _overdue(-days))
-    tone = "tone-warn" if days <= SOON_DAYS else "quiet"
+        return _toned("bad", _overdue(-days))
     left = ngettext("%d day left", "%d days left", days) % days if days else _("today")
-    return format_html('{} <span class="{}">{}</span>', day, tone, left)
+    return _toned("warn", left) if days <= SOON_DAYS else format_html(QUIET, left)
+
+
+QUIET = '<span class="quiet nowrap">{}</span>'
+
+
+def _toned(tone: str, words: str) -> SafeString:
+    return format_html('<span class="tone-{} nowrap">{}</span>', tone, words)
 
 
 def _overdue(days: int) -> str:

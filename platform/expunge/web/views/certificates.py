@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 
+from expunge.certificates.kinds import WORDING, Kind
 from expunge.certificates.selectors import (
     certificate_get,
     certificate_pdf,
@@ -16,12 +18,29 @@ from expunge.certificates.selectors import (
 from expunge.web.access import actor_of, page
 from expunge.web.paging import page_by_time
 
+STANDINGS = {"standing": _("Standing"), "revoked": _("Revoked")}
+
 
 @page()
 def certificates(request: HttpRequest) -> HttpResponse:
-    """List the certificates of the person's organisations, newest first."""
+    """List the certificates of the person's organisations, newest first; filters by kind."""
+    kind = request.GET.get("kind", "")
+    number = request.GET.get("number", "").strip().upper()
+    standing = request.GET.get("standing", "")
     found = certificates_visible(actor_of(request))
-    context = {"page": page_by_time(request, found, "created_at")}
+    if kind in set(Kind):
+        found = found.filter(kind=kind)
+    if number:
+        found = found.filter(number__startswith=number)
+    if standing in STANDINGS:
+        found = found.filter(revoked_at__isnull=standing == "standing")
+    context = {
+        "page": page_by_time(request, found, "created_at"),
+        "kinds": [(item, WORDING[item].title) for item in Kind],
+        "standings": STANDINGS.items(),
+        "wanted": {"kind": kind, "number": number, "standing": standing},
+        "narrowed": bool(kind or number or standing),
+    }
     return render(request, "papers/list.html", context)
 
 

@@ -8,7 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from expunge.registry import selectors
+from expunge.registry.suppression import alerts_about
 from expunge.web.access import actor_of, page
+from expunge.web.lineage_graph import lineage_rows, lineage_svg
 from expunge.web.parse import optional_uuid
 from expunge.web.tree import branches_of, tree_page
 
@@ -24,9 +26,12 @@ def models(request: HttpRequest) -> HttpResponse:
 def model(request: HttpRequest, model_id: UUID) -> HttpResponse:
     """Show a model's versions: parents, what they were trained on, what was erased."""
     actor = actor_of(request)
+    rows = lineage_rows(selectors.lineage(actor, model_id))
     context = {
         "model": selectors.model_get(actor, model_id),
-        "versions": tuple(reversed(selectors.lineage(actor, model_id))),
+        "rows": rows,
+        "alerts": alerts_about(actor, model_id=model_id),
+        "graph": lineage_svg(rows),
     }
     return render(request, "registry/model.html", context)
 
@@ -44,7 +49,8 @@ def dataset(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
     actor = actor_of(request)
     at = optional_uuid(request.GET.get("at"))
     tree = tree_page(actor, dataset_id, at, request.GET.get("after"))
-    context = {"dataset": tree.dataset, "tree": tree, "choose": False}
+    alerts = alerts_about(actor, dataset_id=dataset_id)
+    context = {"dataset": tree.dataset, "tree": tree, "choose": False, "alerts": alerts}
     return render(request, "registry/dataset.html", context)
 
 
