@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "csp",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "expunge.accounts",
     "expunge.audit",
     "expunge.notices",
