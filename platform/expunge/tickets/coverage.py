@@ -61,11 +61,11 @@ def tickets_under(hold: LegalHold) -> QuerySet[Ticket]:
         state__in=[str(state) for state in TERMINAL]
     )
     if hold.kind == HoldKind.TICKET:
-        return open_tickets.filter(pk=hold.ticket_id)
+        return open_tickets.filter(holds=hold)
     if hold.kind == HoldKind.MODEL:
         return open_tickets.none()
     if hold.kind == HoldKind.DATASET:
-        scopes = TicketScope.objects.filter(node__dataset_id=hold.dataset_id)
+        scopes = TicketScope.objects.filter(node__dataset__holds=hold)
     else:
         scopes = TicketScope.objects.filter(_overlaps(hold.node))
     return open_tickets.filter(pk__in=scopes.values("ticket"))

@@ -210,13 +210,13 @@ def _exempted(
         if dataset_id not in datasets:
             raise outside
         return None, datasets[dataset_id]
-    node = ScopeNode.objects.filter(pk=node_id).select_related("dataset").first()
-    if node is None or not any(
-        item.dataset_id == node.dataset_id and f"{node.path}.".startswith(f"{item.path}.")
-        for item in scope
-    ):
-        raise outside
-    return node, None
+    for node in ScopeNode.objects.filter(pk__in=[node_id]).select_related("dataset"):
+        if any(
+            item.dataset_id == node.dataset_id and f"{node.path}.".startswith(f"{item.path}.")
+            for item in scope
+        ):
+            return node, None
+    raise outside
 
 
 def _check_review(ticket: Ticket, review_on: date) -> None:

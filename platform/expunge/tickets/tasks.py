@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from expunge.accounts.permissions import Actor
@@ -12,7 +13,10 @@ from expunge.tickets.models import Ticket
 from expunge.tickets.regimes import regime_named, regimes
 from expunge.tickets.rules import Task
 
-Choices = Sequence[tuple[str, str]]
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Choices: TypeAlias = "Sequence[tuple[str, StrOrPromise]]"
 
 
 @dataclass(frozen=True)
