@@ -42,10 +42,8 @@ PUBLIC = re.compile(
     r"^/(sign-in|sign-out|password|language|request|status|my-request|opendsr|opengdpr|drp|v1|"
     r"\.well-known|certificates/status|revocation|intake|ask|static)\b|^/api/v1/(schema|docs|redoc)"
 )
-"""What strangers may call: the door, the public form, the protocols with signatures of their own."""
-READING = ("get", "head")
+"""What strangers may call: the door, the public form, the protocols with their own signatures."""
 CHANGING = ("post", "put", "patch", "delete")
-STRANGE = {302, 400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 422, 428, 429}
 
 
 @dataclass(frozen=True)

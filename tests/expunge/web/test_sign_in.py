@@ -88,9 +88,7 @@ def test_signing_out_needs_a_form_and_ends_the_session(signed_in: SignedIn, cast
 
 
 @pytest.mark.parametrize("next_page", ["https://evil.example", "//evil.example", "javascript:x"])
-def test_nobody_is_led_away_after_signing_in(
-    client: Client, cast: People, next_page: str
-) -> None:
+def test_nobody_is_led_away_after_signing_in(client: Client, cast: People, next_page: str) -> None:
     assert cast.alice.user is not None
     body = {"login": cast.alice.user.email, "password": PASSWORD, "next": next_page}
     assert client.post("/sign-in/", body).headers["Location"] == "/"
