@@ -73,12 +73,46 @@ def test_filing_is_accessible_at_every_step(
     page.locator("#found li").wait_for()
     wrong = look(page, f"file-scope-{scheme}", pictures)
     page.get_by_role("link", name="Continue").click()
+    page.get_by_label("Consent withdrawn").check()
+    wrong += look(page, f"file-law-{scheme}", pictures)
+    page.get_by_role("button", name="Continue").click()
     page.get_by_label("Whom the request is about").fill("Erika Mustermann")
     page.get_by_label("Received on").fill("2100-01-01")
-    page.get_by_label("Consent withdrawn").check()
-    page.get_by_role("button", name="File the ticket").click()
+    page.get_by_role("button", name="Continue").click()
     page.get_by_text("lies in the future").wait_for()
-    wrong += look(page, f"file-request-{scheme}", pictures)
+    wrong += look(page, f"file-person-{scheme}", pictures)
+    page.get_by_label("Received on").fill("2026-01-02")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="File the ticket").wait_for()
+    wrong += look(page, f"file-summary-{scheme}", pictures)
+    assert not wrong
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+def test_acting_on_several_tickets_is_accessible(
+    sign_in: SignIn, there: Tour, pictures: Path, width: int, scheme: str
+) -> None:
+    page = sign_in(there.people.alice, width=width, scheme=scheme)
+    kind = f"{width}-{scheme}"
+    page.goto("/tickets/?due=overdue")
+    opened(page)
+    page.get_by_label("Name").fill("Late ones")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The view is saved.").wait_for()
+    wrong = look(page, f"view-saved-{kind}", pictures)
+    page.goto("/tickets/views/")
+    wrong += look(page, f"views-kept-{kind}", pictures)
+    page.goto("/tickets/?sort=due")
+    for box in page.locator("input[name=ticket]").all()[:4]:
+        box.check()
+    page.get_by_label("Do", exact=True).select_option("submit")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("This concerns 4 tickets.").wait_for()
+    wrong += look(page, f"bulk-confirm-{kind}", pictures)
+    page.get_by_label("Finding of the review").fill("Checked together.")
+    page.get_by_role("button", name="Submit for approval: 4 tickets").click()
+    page.get_by_text("Refused").first.wait_for()
+    wrong += look(page, f"bulk-run-{kind}", pictures)
     assert not wrong
 
 

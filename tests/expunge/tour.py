@@ -24,6 +24,7 @@ from expunge.registry.services import (
     model_version_register,
 )
 from expunge.tickets import services
+from expunge.tickets.exemptions import exemption_place
 from expunge.tickets.models import Ticket
 from expunge.tickets.payload import TicketPayload
 from expunge.tickets.states import TicketState
@@ -153,6 +154,14 @@ def _tickets(people: People, nodes: list[ScopeNode]) -> dict[str, Ticket]:
         ticket_id=tickets["held"].pk,
         reason="litigation",
         text="Regional court, matter 4 O 12/26.",
+    )
+    exemption_place(
+        actor=people.alice,
+        ticket_id=tickets["review"].pk,
+        code="legal_claims",
+        text="The patient sues the hospital over this study.",
+        review_on=now().date() + timedelta(days=180),
+        node_id=nodes[1].children.order_by("path")[0].pk,
     )
     services.ticket_reject(
         actor=people.alice,

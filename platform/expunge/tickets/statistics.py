@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.db.models import Count, DateField, DateTimeField, F, Func, Q, QuerySet
 from django.db.models.functions import Cast, TruncWeek
@@ -71,7 +71,7 @@ def throughput(actor: Actor, weeks: int = WEEKS) -> Sequence[Week]:
     """Return the last weeks, oldest first, with what was filed, closed and closed unverified."""
     today = timezone.localdate(now())
     first = today - timedelta(days=today.weekday(), weeks=weeks - 1)
-    start = timezone.make_aware(timezone.datetime(first.year, first.month, first.day))
+    start = timezone.make_aware(datetime.combine(first, time()))
     filed = _by_week(_visible(actor).filter(received_at__gte=start), "received_at")
     ended = _visible(actor).filter(ended_at__gte=start)
     unverified = Q(outcome=Outcome.NOT_VERIFIED)

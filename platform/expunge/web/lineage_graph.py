@@ -24,6 +24,7 @@ from expunge.web.words import method_title
 ROW, LANE, LEFT, TOP = 46, 22, 16, 24
 WIDTH = 720
 DOT = 6.5
+BELOW = 26
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def lineage_svg(rows: Sequence[Row]) -> SafeString:
     """Return the drawing of the rows."""
     places = {row.version.pk: (row.lane, number) for number, row in enumerate(rows)}
     text = LEFT + LANE * (1 + max((row.lane for row in rows), default=0))
-    height = TOP + ROW * len(rows)
+    height = TOP + ROW * (len(rows) - 1) + BELOW
     edges = [_edge(row, places) for row in rows]
     nodes = [_node(row, number, text) for number, row in enumerate(rows)]
     title = escape(_("Versions and what each was made from"))

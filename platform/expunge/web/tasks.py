@@ -94,7 +94,7 @@ class TaskForm(Styled):
     def _ask(self, task: Task, laws: Iterable[str]) -> None:
         spec = TASKS[task]
         self.task, self.card = task, CARDS[task]
-        self.fields["text"].label = self.card.words
+        self.fields["text"].label = str(self.card.words)
         self.fields["text"].required = spec.text_needed
         if spec.codes is None:
             del self.fields["code"]
