@@ -35,7 +35,7 @@ class Patience:
 
     def delay(self, tries: int) -> timedelta:
         """Return how long to wait after so many tries: between half of the full time and all."""
-        full = min(self.longest, self.first * 2 ** min(tries - 1, 30))
+        full = min(self.longest, self.first * (1 << min(tries - 1, 30)))
         return full * random.uniform(0.5, 1)  # noqa: S311 - spreads load; no secret
 
 

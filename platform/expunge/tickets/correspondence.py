@@ -140,7 +140,7 @@ def _is_told(ticket: Ticket, kind: NoticeKind, person: TicketPayload) -> bool:
     Where the law wants the person told and no contact is known, somebody must find one: such a
     letter is written to be sent by hand.
     """
-    duties = {duty.kind: duty.citation for duty in regime_named(ticket.regime).notices}
+    duties = {str(duty.kind): duty.citation for duty in regime_named(ticket.regime).notices}
     return bool(person.contact.strip() or duties.get(kind.value))
 
 

@@ -134,7 +134,7 @@ def _tell(ticket: Ticket, recipient: Recipient, names: Sequence[str]) -> None:
             "recipient_name": recipient.name,
             "reference": ticket.reference,
             "models": ", ".join(names),
-            "acknowledge_link": f"{settings.EXPUNGE_PUBLIC_URL}/recipients/{token}/",
+            "acknowledge_link": f"{settings.EXPUNGE_PUBLIC_URL}/recipients/confirm/{token}/",
         },
         ticket_id=ticket.pk,
     )

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from expunge.accounts.models import Controller
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
@@ -34,6 +35,37 @@ class RecipientFields:
     model_ids: Sequence[UUID] = ()
     dataset_ids: Sequence[UUID] = ()
     endpoint_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Receivable:
+    """What a controller may have passed on, and the endpoints it may tell."""
+
+    models: Sequence[Model]
+    datasets: Sequence[Dataset]
+    endpoints: Sequence[WebhookEndpoint]
+
+
+def receivable(controller_id: UUID) -> Receivable:
+    """Return what a recipient of this controller can have received."""
+    endpoints = WebhookEndpoint.objects.filter(controller_id=controller_id, deleted_at__isnull=True)
+    return Receivable(
+        models=list(Model.objects.filter(controller_id=controller_id).order_by("name")),
+        datasets=list(Dataset.objects.filter(controller_id=controller_id).order_by("name")),
+        endpoints=list(endpoints.order_by("name")),
+    )
+
+
+def recipient_keeper(actor: Actor, controller_id: UUID) -> Controller:
+    """Return the controller whose recipients the actor keeps; raises ``controller_unknown``."""
+    if controller_id not in _keepers(actor):
+        raise NotFoundError("controller_unknown", _("There is no such organisation for you."))
+    return Controller.objects.get(pk=controller_id)
+
+
+def recipients_kept_for(actor: Actor) -> QuerySet[Controller]:
+    """Return the controllers whose recipients the actor keeps."""
+    return Controller.objects.filter(pk__in=_keepers(actor)).order_by("name")
 
 
 def recipients_visible(actor: Actor) -> QuerySet[Recipient]:
@@ -63,9 +95,7 @@ def recipient_add(*, actor: Actor, controller_id: UUID, fields: RecipientFields)
             ``language_unknown``, ``nothing_received``, ``received_unknown``.
         ConflictError: ``name_taken``.
     """
-    if controller_id not in _keepers(actor):
-        raise NotFoundError("controller_unknown", _("There is no such organisation for you."))
-    recipient = Recipient(controller_id=controller_id)
+    recipient = Recipient(controller=recipient_keeper(actor, controller_id))
     _store(recipient, fields)
     _audit(AuditAction.RECIPIENT_ADDED, actor, recipient, role=recipient.role)
     return recipient
@@ -123,9 +153,8 @@ def _belongings(
         raise InvalidInputError(
             "nothing_received", _("Choose at least one model or dataset."), field="model_ids"
         )
-    endpoint = WebhookEndpoint.objects.filter(
-        controller_id=controller_id, pk=fields.endpoint_id, deleted_at__isnull=True
-    ).first()
+    standing = WebhookEndpoint.objects.filter(controller_id=controller_id, deleted_at__isnull=True)
+    endpoint = standing.filter(pk=fields.endpoint_id).first() if fields.endpoint_id else None
     wanted = {*fields.model_ids, *fields.dataset_ids}
     if len(wanted) != len(models) + len(datasets) or (fields.endpoint_id and endpoint is None):
         raise InvalidInputError(

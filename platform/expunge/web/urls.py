@@ -6,9 +6,12 @@ from expunge.web.converters import HoldKindConverter, PersonTaskConverter, TaskC
 from expunge.web.views import (
     account,
     administration,
+    alerts,
     audit,
     bulk,
     certificates,
+    containment,
+    correspondence,
     dashboard,
     exemptions,
     filing,
@@ -16,10 +19,13 @@ from expunge.web.views import (
     intake,
     language,
     profile,
+    recipients,
     registry,
     saved,
     subjects,
     tickets,
+    webhooks,
+    wording,
     work,
 )
 
@@ -100,6 +106,10 @@ urlpatterns = [
     path("datasets/<uuid:dataset_id>/", registry.dataset, name="dataset"),
     path("datasets/<uuid:dataset_id>/branches/", registry.branches, name="branches"),
     path("datasets/<uuid:dataset_id>/search/", registry.dataset_search, name="dataset-search"),
+    path("containment/", containment.bundles, name="containment"),
+    path("tickets/<uuid:ticket_id>/containment/", containment.choose, name="containment-choose"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/<uuid:alert_id>/", alerts.alert, name="alert"),
     path("certificates/", certificates.certificates, name="certificates"),
     path("certificates/<uuid:certificate_id>.pdf", certificates.pdf, name="certificate-pdf"),
     path(
@@ -109,4 +119,39 @@ urlpatterns = [
     path("audit/check/", audit.check, name="audit-check"),
     path("audit/<int:seq>/", audit.leaf, name="audit-leaf"),
     path("audit/<int:seq>/proof.json", audit.proof, name="audit-proof"),
+    path("correspondence/", correspondence.outbox, name="outbox"),
+    path("correspondence/<uuid:notice_id>/", correspondence.letter, name="letter"),
+    path(
+        "correspondence/<uuid:notice_id>/<slug:task>/", correspondence.letter_do, name="letter-do"
+    ),
+    path("recipients/", recipients.recipients, name="recipients"),
+    path("recipients/<uuid:recipient_id>/", recipients.recipient, name="recipient"),
+    path(
+        "recipients/<uuid:recipient_id>/end/", recipients.recipient_retire, name="recipient-retire"
+    ),
+    path("recipients/new/<uuid:controller_id>/", recipients.recipient_new, name="recipient-new"),
+    path(
+        "recipients/told/<uuid:notice_id>/confirmed/",
+        recipients.recipient_acknowledged,
+        name="recipient-acknowledged",
+    ),
+    path(
+        "recipients/told/<uuid:notice_id>/excused/",
+        recipients.recipient_excused,
+        name="recipient-excused",
+    ),
+    path("recipients/confirm/<str:token>/", recipients.recipient_confirm, name="recipient-confirm"),
+    path(f"{HERE}letters/", wording.wordings, name="wordings"),
+    path(f"{HERE}letters/<slug:kind>/<slug:language>/", wording.wording, name="wording"),
+    path(
+        f"{HERE}letters/<slug:kind>/<slug:language>/reset/",
+        wording.wording_reset,
+        name="wording-reset",
+    ),
+    path(f"{HERE}webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/<uuid:endpoint_id>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<uuid:endpoint_id>/secret/", webhooks.webhook_rotate, name="webhook-rotate"),
+    path("webhooks/<uuid:endpoint_id>/delete/", webhooks.webhook_delete, name="webhook-delete"),
+    path("webhooks/<uuid:endpoint_id>/<slug:task>/", webhooks.webhook_do, name="webhook-do"),
+    path("deliveries/<uuid:delivery_id>/again/", webhooks.redeliver, name="redeliver"),
 ]
