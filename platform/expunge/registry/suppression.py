@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
@@ -37,16 +38,16 @@ _PENDING = Q(kind__in=CERTAIN, state=AlertState.OPEN) | Q(state=AlertState.CONFI
 class ConfirmReason(models.TextChoices):
     """Why an alert is right."""
 
-    SAME_PERSON = "same_person", "It is the same person"
-    NOT_AGREED = "not_agreed", "The person did not agree to come back"
+    SAME_PERSON = "same_person", _("It is the same person")
+    NOT_AGREED = "not_agreed", _("The person did not agree to come back")
 
 
 class DismissReason(models.TextChoices):
     """Why an alert calls for nothing."""
 
-    ANOTHER_PERSON = "another_person", "It is another person of the same name"
-    AGREED_ANEW = "agreed_anew", "The person agreed anew"
-    DUTY_TO_KEEP = "duty_to_keep", "The law asks to keep it"
+    ANOTHER_PERSON = "another_person", _("It is another person of the same name")
+    AGREED_ANEW = "agreed_anew", _("The person agreed anew")
+    DUTY_TO_KEEP = "duty_to_keep", _("The law asks to keep it")
 
 
 REASONS = {AlertState.CONFIRMED: ConfirmReason, AlertState.DISMISSED: DismissReason}
@@ -60,6 +61,16 @@ def alerts_visible(actor: Actor, *, state: str | None = None) -> QuerySet[Suppre
         "dataset_version__dataset", "model_version__model", "restored_from__model", "decided_by"
     )
     return alerts.filter(state=state) if state else alerts
+
+
+def alerts_about(
+    actor: Actor, *, model_id: UUID | None = None, dataset_id: UUID | None = None
+) -> QuerySet[SuppressionAlert]:
+    """Return the open and confirmed alerts about a model or a dataset."""
+    about = Q(model_version__model_id=model_id) if model_id else Q()
+    about &= Q(dataset_version__dataset_id=dataset_id) if dataset_id else Q()
+    waiting = [AlertState.OPEN, AlertState.CONFIRMED]
+    return alerts_visible(actor).filter(about, state__in=waiting)
 
 
 def alerts_open(actor: Actor) -> int:
@@ -93,6 +104,11 @@ def alerts_without_job() -> QuerySet[SuppressionAlert]:
     return SuppressionAlert.objects.filter(
         _PENDING, model_version__isnull=False, job_id__isnull=True
     ).order_by("created_at")
+
+
+def alerts_followed() -> QuerySet[SuppressionAlert]:
+    """Return the alerts that a job answers and that are not resolved yet."""
+    return SuppressionAlert.objects.filter(_PENDING, job_id__isnull=False)
 
 
 @transaction.atomic

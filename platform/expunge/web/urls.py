@@ -5,6 +5,7 @@ from django.urls import path, re_path, register_converter
 from expunge.web.converters import HoldKindConverter, PersonTaskConverter, TaskConverter
 from expunge.web.views import (
     account,
+    agents,
     administration,
     alerts,
     audit,
@@ -148,6 +149,9 @@ urlpatterns = [
         wording.wording_reset,
         name="wording-reset",
     ),
+    path(f"{HERE}agents/", agents.agents, name="agents"),
+    path(f"{HERE}agents/business/", agents.business, name="business"),
+    path("agents/<uuid:agent_id>/remove/", agents.agent_remove, name="agent-remove"),
     path(f"{HERE}webhooks/", webhooks.webhooks, name="webhooks"),
     path("webhooks/<uuid:endpoint_id>/", webhooks.webhook, name="webhook"),
     path("webhooks/<uuid:endpoint_id>/secret/", webhooks.webhook_rotate, name="webhook-rotate"),

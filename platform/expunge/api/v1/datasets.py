@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
-from expunge.api.v1.fields import NodeOut, VersionRef
+from expunge.api.v1.fields import AlertRef, NodeOut, VersionRef
 from expunge.registry import selectors
 from expunge.registry.models import Dataset, ScopeNode
 from expunge.registry.services import dataset_version_register
@@ -21,7 +21,7 @@ PAGE = 100
 
 
 class DatasetVersionOut(serializers.Serializer[Any]):
-    """One immutable state of a dataset."""
+    """One immutable state of a dataset; ``alerts`` say that someone erased stands in it again."""
 
     id = serializers.UUIDField(source="pk")
     dataset = serializers.UUIDField(source="dataset_id")
@@ -31,6 +31,7 @@ class DatasetVersionOut(serializers.Serializer[Any]):
     assignment_digest = serializers.CharField()
     forms = serializers.ListField(child=serializers.CharField())
     record_count = serializers.IntegerField()
+    alerts = AlertRef(many=True, source="alerts.all")
     created_at = serializers.DateTimeField()
 
 
@@ -100,7 +101,9 @@ class Datasets(ListResource[Dataset]):
     @extend_schema(operation_id="datasets_list")
     def get(self, request: Request) -> Response:
         """List datasets with their versions."""
-        return self.listing(selectors.datasets_visible(self.actor).prefetch_related("versions"))
+        return self.listing(
+            selectors.datasets_visible(self.actor).prefetch_related("versions__alerts")
+        )
 
     @extend_schema(
         operation_id="datasets_register", request=DatasetIn, responses={201: DatasetVersionOut}

@@ -25,6 +25,15 @@ class NodeOut(serializers.Serializer[Any]):
     place = serializers.CharField(source="path")
 
 
+class AlertRef(serializers.Serializer[Any]):
+    """An alert that a version raised: someone who was erased is, or may be, back."""
+
+    id = serializers.UUIDField(source="pk")
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    ticket = serializers.UUIDField(source="ticket_id")
+
+
 class VersionRef(serializers.Serializer[Any]):
     """A model version by its name."""
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
+from expunge.api.v1.fields import AlertRef
 from expunge.registry import selectors
 from expunge.registry.models import Arm, Model, ModelVersion
 from expunge.registry.services import model_register, model_version_register
@@ -31,7 +32,10 @@ class ErasureOut(serializers.Serializer[Any]):
 
 
 class ModelVersionOut(serializers.Serializer[Any]):
-    """One immutable version. ``trained_on`` is its own; what its parent held it holds too."""
+    """One immutable version. ``trained_on`` is its own; what its parent held it holds too.
+
+    ``alerts`` say that it holds someone who was erased before.
+    """
 
     id = serializers.UUIDField(source="pk")
     model = serializers.UUIDField(source="model_id")
@@ -45,6 +49,7 @@ class ModelVersionOut(serializers.Serializer[Any]):
     recipe = serializers.JSONField()
     trained_on = UseOut(many=True, source="training_uses.all")
     erased = ErasureOut(many=True, source="erasures.all")
+    alerts = AlertRef(many=True, source="alerts.all")
     created_at = serializers.DateTimeField()
 
 

@@ -5,9 +5,11 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from expunge.api.errors import not_found
 from expunge.api.v1 import (
+    alerts,
     audit,
     bulk,
     certificates,
+    containment,
     datasets,
     events,
     exemptions,
@@ -61,6 +63,17 @@ urlpatterns = [
     path("holds", holds.Holds.as_view(), name="holds"),
     path("holds/<uuid:hold_id>", holds.OneHold.as_view(), name="hold"),
     path("holds/<uuid:hold_id>/release", holds.ReleaseHold.as_view(), name="hold-release"),
+    path(
+        "tickets/<uuid:ticket_id>/containment",
+        containment.TicketContainment.as_view(),
+        name="ticket-containment",
+    ),
+    path("containment", containment.Bundles.as_view(), name="containment"),
+    path("containment/key", containment.SigningKey.as_view(), name="containment-key"),
+    path("containment/<uuid:bundle_id>", containment.OneBundle.as_view(), name="bundle"),
+    path("alerts", alerts.Alerts.as_view(), name="alerts"),
+    path("alerts/<uuid:alert_id>", alerts.OneAlert.as_view(), name="alert"),
+    path("alerts/<uuid:alert_id>/decide", alerts.DecideAlert.as_view(), name="alert-decide"),
     path("scopes/counts", datasets.ScopeCounts.as_view(), name="scope-counts"),
     path("datasets", datasets.Datasets.as_view(), name="datasets"),
     path("datasets/<uuid:dataset_id>", datasets.OneDataset.as_view(), name="dataset"),
