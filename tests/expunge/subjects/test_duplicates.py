@@ -14,6 +14,7 @@ from expunge.subjects.duplicates import (
     duplicate_merge,
     indexes_store,
     lookalikes_of,
+    subject_digest,
     tickets_about,
     tickets_unindexed,
 )
@@ -81,8 +82,6 @@ def test_indexes_are_made_by_the_signal_or_the_sweep_and_end_with_the_key(
 
 
 def test_an_index_tells_nothing_across_organisations(cast: People, file_ticket: FileTicket) -> None:
-    from expunge.subjects.duplicates import subject_digest
-
     mine = subject_digest("name", "Erika", cast.controller.pk)
     assert mine == subject_digest("name", " erika ", cast.controller.pk)
     assert mine != subject_digest("name", "Erika", cast.elsewhere.pk)

@@ -150,7 +150,7 @@ def test_the_form_is_open_only_where_both_want_it(cast: People) -> None:
     ],
 )
 def test_who_may_deal_with_the_queue(
-    cast: People, erika: ScopeNode, name: str, files: bool, declines: bool
+    cast: People, erika: ScopeNode, name: str, *, files: bool, declines: bool
 ) -> None:
     actor = getattr(cast, name)
     intake = received(cast)
