@@ -1,4 +1,4 @@
-"""A real MLflow run is registered; without MLflow (``pip install expunge[mlflow]``) it is skipped."""
+"""A real MLflow run is registered (``pip install expunge[mlflow]``; skipped without it)."""
 
 from __future__ import annotations
 

@@ -86,8 +86,9 @@ class ProblemSchema(AutoSchema):
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Return the token with the scopes it needs; several sets are alternatives."""
+        plain: list[dict[str, list[str]]] = super().get_auth()  # this also describes the scheme
         choices = getattr(self.view, "needs", {}).get(self.method, ())
-        return [{"token": sorted(map(str, one))} for one in choices] or super().get_auth()
+        return [{"token": sorted(map(str, one))} for one in choices] or plain
 
     def get_override_parameters(self) -> list[Any]:
         """Return the header fields that the method understands."""

@@ -24,6 +24,7 @@ def test_the_schema_is_valid_and_every_failure_is_described() -> None:
     schema = yaml.safe_load(SNAPSHOT.read_text(encoding="utf-8"))
     validate_schema(schema)
     assert schema["openapi"].startswith("3.1")
+    assert schema["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             answers = operation["responses"]

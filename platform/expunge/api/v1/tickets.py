@@ -229,7 +229,7 @@ def task_view(task: Task) -> type[TaskView]:
     fields: dict[str, Any] = {"text": text, "__doc__": f"{task.label}."}
     if spec.codes is not None:
         fields["reason"] = serializers.ChoiceField(codes_of(task))
-    body = type(f"{name}In", (serializers.Serializer,), fields)
+    body = type(f"{name}TicketIn", (serializers.Serializer,), fields)
     rights = dict.fromkeys(RULES[task].permission.values())
     needs = {"POST": [{Permission.TICKET_VIEW, right} for right in rights]}
     view = type(f"{name}Ticket", (TaskView,), {"task": task, "serializer": body, "needs": needs})

@@ -1,10 +1,11 @@
 """The addresses of the REST API v1."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularJSONAPIView
 
+from expunge.api import documentation
 from expunge.api.errors import not_found
 from expunge.api.v1 import (
+    agents,
     alerts,
     audit,
     bulk,
@@ -14,13 +15,18 @@ from expunge.api.v1 import (
     events,
     exemptions,
     holds,
+    intakes,
     jobs,
     models,
+    notices,
     organisation,
     people,
+    recipients,
+    subjects,
     tickets,
     tokens,
     training,
+    webhooks,
 )
 from expunge.tickets.rules import Task
 
@@ -34,7 +40,9 @@ tasks = [
     for task in Task
 ]
 urlpatterns = [
-    path("schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("schema", documentation.schema, name="schema"),
+    path("docs", documentation.swagger, name="docs"),
+    path("redoc", documentation.redoc, name="redoc"),
     path("tickets", tickets.Tickets.as_view(), name="tickets"),
     path("tickets/search", tickets.SearchTickets.as_view(), name="ticket-search"),
     path("tickets/bulk", bulk.BulkTickets.as_view(), name="ticket-bulk"),
@@ -43,6 +51,47 @@ urlpatterns = [
     path("tickets/<uuid:ticket_id>/jobs", jobs.TicketJobs.as_view(), name="ticket-jobs"),
     path("tickets/<uuid:ticket_id>/events", events.TicketEvents.as_view(), name="ticket-events"),
     *tasks,
+    path(
+        "tickets/<uuid:ticket_id>/identity",
+        subjects.TicketIdentity.as_view(),
+        name="ticket-identity",
+    ),
+    path(
+        "tickets/<uuid:ticket_id>/identity/code",
+        subjects.IdentityCode.as_view(),
+        name="identity-code",
+    ),
+    path(
+        "tickets/<uuid:ticket_id>/identity/code/entry",
+        subjects.IdentityCodeEntry.as_view(),
+        name="identity-code-entry",
+    ),
+    path(
+        "tickets/<uuid:ticket_id>/identity/evidence",
+        subjects.IdentityEvidence.as_view(),
+        name="identity-evidence",
+    ),
+    path(
+        "tickets/<uuid:ticket_id>/identity/attestation",
+        subjects.IdentityAttestation.as_view(),
+        name="identity-attestation",
+    ),
+    path(
+        "tickets/<uuid:ticket_id>/duplicates",
+        subjects.TicketDuplicates.as_view(),
+        name="ticket-duplicates",
+    ),
+    path(
+        "tickets/<uuid:ticket_id>/status-links",
+        subjects.StatusLinks.as_view(),
+        name="ticket-status-links",
+    ),
+    path("intakes", intakes.Intakes.as_view(), name="intakes"),
+    path("intakes/<uuid:intake_id>", intakes.OneIntake.as_view(), name="intake"),
+    path("intakes/<uuid:intake_id>/ticket", intakes.IntakeTicket.as_view(), name="intake-ticket"),
+    path(
+        "intakes/<uuid:intake_id>/decline", intakes.IntakeDecline.as_view(), name="intake-decline"
+    ),
     path(
         "tickets/<uuid:ticket_id>/exemptions",
         exemptions.TicketExemptions.as_view(),
@@ -118,5 +167,56 @@ urlpatterns = [
     path("audit/leaves", audit.Leaves.as_view(), name="leaves"),
     path("audit/leaves/<int:seq>/proof", audit.LeafProof.as_view(), name="leaf-proof"),
     path("audit/checkpoint", audit.LatestCheckpoint.as_view(), name="checkpoint"),
+    path("agents", agents.Agents.as_view(), name="agents"),
+    path("agents/<uuid:agent_id>", agents.OneAgent.as_view(), name="agent"),
+    path("business", agents.BusinessName.as_view(), name="business"),
+    path("webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
+    path("webhooks/<uuid:webhook_id>", webhooks.OneWebhook.as_view(), name="webhook"),
+    path(
+        "webhooks/<uuid:webhook_id>/rotate", webhooks.RotateWebhook.as_view(), name="webhook-rotate"
+    ),
+    path(
+        "webhooks/<uuid:webhook_id>/enable", webhooks.EnableWebhook.as_view(), name="webhook-enable"
+    ),
+    path(
+        "webhooks/<uuid:webhook_id>/disable",
+        webhooks.DisableWebhook.as_view(),
+        name="webhook-disable",
+    ),
+    path("webhooks/<uuid:webhook_id>/test", webhooks.TestWebhook.as_view(), name="webhook-test"),
+    path(
+        "webhooks/<uuid:webhook_id>/deliveries", webhooks.Deliveries.as_view(), name="deliveries"
+    ),
+    path(
+        "deliveries/<uuid:delivery_id>/retry",
+        webhooks.RetryDelivery.as_view(),
+        name="delivery-retry",
+    ),
+    path("notices", notices.Notices.as_view(), name="notices"),
+    path("notices/<uuid:notice_id>", notices.OneNotice.as_view(), name="notice"),
+    path("notices/<uuid:notice_id>/retry", notices.RetryNotice.as_view(), name="notice-retry"),
+    path(
+        "notices/<uuid:notice_id>/take-over", notices.TakeOverNotice.as_view(), name="notice-take"
+    ),
+    path("notices/<uuid:notice_id>/sent", notices.NoticeSent.as_view(), name="notice-sent"),
+    path("notice-templates", notices.NoticeTemplates.as_view(), name="notice-templates"),
+    path(
+        "notice-templates/<slug:kind>/<slug:language>",
+        notices.OneNoticeTemplate.as_view(),
+        name="notice-template",
+    ),
+    path("recipients", recipients.Recipients.as_view(), name="recipients"),
+    path("recipients/<uuid:recipient_id>", recipients.OneRecipient.as_view(), name="recipient"),
+    path("recipient-notices", recipients.RecipientNotices.as_view(), name="recipient-notices"),
+    path(
+        "recipient-notices/<uuid:notice_id>/acknowledge",
+        recipients.AcknowledgeRecipient.as_view(),
+        name="recipient-acknowledge",
+    ),
+    path(
+        "recipient-notices/<uuid:notice_id>/excuse",
+        recipients.ExcuseRecipient.as_view(),
+        name="recipient-excuse",
+    ),
     re_path(r"^(?P<path>.*)$", not_found, name="not-found"),
 ]
