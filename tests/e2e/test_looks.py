@@ -96,7 +96,7 @@ def test_acting_on_several_tickets_is_accessible(
     kind = f"{width}-{scheme}"
     page.goto("/tickets/?due=overdue")
     opened(page)
-    page.get_by_label("Name").fill("Late ones")
+    page.get_by_label("Name", exact=True).fill("Late ones")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("The view is saved.").wait_for()
     wrong = look(page, f"view-saved-{kind}", pictures)

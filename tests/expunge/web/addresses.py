@@ -26,6 +26,7 @@ def pages_of(tour: Tour) -> dict[str, str]:
         "alerts": "/alerts/",
         "all-alerts": "/alerts/?all=1",
         **{f"alert-{item.kind}": f"/alerts/{item.pk}/" for item in SuppressionAlert.objects.all()},
+        "intakes": "/intake/",
         "certificates": "/certificates/",
         "no-certificate": "/certificates/?number=X",
         "letters": "/correspondence/",
