@@ -38,13 +38,16 @@ def certificate_get(actor: Actor, certificate_id: UUID) -> Certificate:
 
 def certificate_standing(ticket_id: UUID) -> Certificate | None:
     """Return the certificate of a ticket that is issued and not revoked, if there is one."""
-    found = Certificate.objects.filter(
-        ticket_id=ticket_id,
+    return certificates_standing().filter(ticket_id=ticket_id).order_by("version").last()
+
+
+def certificates_standing() -> QuerySet[Certificate]:
+    """Return every certificate that is issued and not revoked, whoever's it is."""
+    return Certificate.objects.filter(
         status=Status.ISSUED,
         kind__in=(Kind.ERASURE, Kind.BEHAVIOURAL),
         revoked_at__isnull=True,
     )
-    return found.order_by("version").last()
 
 
 def certificate_pdf(certificate: Certificate) -> bytes:

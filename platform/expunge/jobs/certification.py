@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from pydantic import TypeAdapter
 
 from contract.catalog import Effect
@@ -27,19 +28,20 @@ from expunge.certificates.facts import (
     PersonFacts,
     ScopeFacts,
 )
+from expunge.certificates.kinds import Kind
 from expunge.certificates.models import Certificate
 from expunge.certificates.services import certificate_issue
 from expunge.common.clock import local_date, now
 from expunge.jobs.models import Attempt, ErasureJob
 from expunge.jobs.moves import WORKER
 from expunge.jobs.planner import LADDER
-from expunge.jobs.scopes import scope_of
+from expunge.jobs.scopes import job_scope, scope_of
 from expunge.jobs.states import AttemptState, JobState
 from expunge.registry.ledger import suppression_record
 from expunge.registry.models import DatasetVersion, ModelVersion, Record, ScopeNode
 from expunge.registry.selectors import records_held, records_in_scope
 from expunge.tickets.exemptions import exemptions_of
-from expunge.tickets.models import Ticket
+from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.payload import ticket_key
 from expunge.tickets.states import TicketState
 from expunge.tickets.transitions import ticket_move
@@ -56,6 +58,8 @@ DONE_BEFORE = "An erasure for an earlier request covered this scope; its evidenc
 def ticket_certify(*, ticket_id: UUID) -> None:
     """Issue the certificate of a verified ticket, then close the ticket, which shreds its key.
 
+    One that was closed as not verified gets a statement of failed verification instead.
+
     May be called at any time and by several workers: one of them does it, once.
     """
     with _alone(ticket_id) as alone:
@@ -64,7 +68,7 @@ def ticket_certify(*, ticket_id: UUID) -> None:
         ticket = Ticket.objects.select_related("controller").filter(pk=ticket_id).first()
         if ticket is None:
             return
-        if ticket.state == TicketState.VERIFIED:
+        if ticket.state == TicketState.VERIFIED or is_unstated(ticket):
             certificate_issue(
                 facts=facts_of(ticket),
                 ticket_id=ticket.pk,
@@ -91,6 +95,20 @@ def _close(ticket_id: UUID) -> None:
         ticket_move(ticket=ticket, target=TicketState.CLOSED, actor=WORKER)
 
 
+def is_unstated(ticket: Ticket) -> bool:
+    """Say whether a ticket was closed as not verified and no document says so yet."""
+    return tickets_unstated().filter(pk=ticket.pk).exists()
+
+
+def tickets_unstated() -> QuerySet[Ticket]:
+    """Return the tickets that need a statement of failed verification."""
+    stated = Certificate.objects.filter(
+        ticket_id=OuterRef("pk"), kind=Kind.NOT_VERIFIED, issued_at__gte=OuterRef("ended_at")
+    )
+    ended = Ticket.objects.filter(state=TicketState.CLOSED, outcome=Outcome.NOT_VERIFIED)
+    return ended.filter(~Exists(stated), jobs__isnull=False).distinct()
+
+
 def facts_of(ticket: Ticket) -> CertificateFacts:
     """Collect what a certificate about the ticket says, as it stands; no names, no texts."""
     zone = ticket.controller.time_zone
@@ -109,6 +127,15 @@ def facts_of(ticket: Ticket) -> CertificateFacts:
         people=_people(ticket, zone),
         category=", ".join(sorted({node.level for node in nodes})),
     )
+
+
+def deciding_attempt(job: ErasureJob) -> Attempt | None:
+    """Return the attempt on which the certificate rests as far as this job's model goes."""
+    passed = job.attempts.filter(state=AttemptState.PASSED).order_by("number").last()
+    if passed is None and job.state == JobState.PASSED:
+        before = _earlier(job, job_scope(job))
+        passed = before.attempts.filter(state=AttemptState.PASSED).last() if before else None
+    return passed
 
 
 def _model(job: ErasureJob, nodes: Sequence[ScopeNode]) -> ModelFacts:

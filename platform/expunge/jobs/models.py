@@ -190,7 +190,9 @@ class Reverification(Leased, Examined):
     class Meta:
         ordering: ClassVar = ["-created_at"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["basis", "version"], name="reverified_once"),
+            models.UniqueConstraint(
+                fields=["certificate", "basis", "version"], name="reverified_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(state__in=[str(state) for state in ReviewState]),
                 name="reverification_state_known",

@@ -13,9 +13,12 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from expunge.jobs import queue
+from expunge.jobs.certification import tickets_unstated
+from expunge.jobs.comebacks import alerts_sweep
 from expunge.jobs.folder import folders_sweep
 from expunge.jobs.leases import DUE
 from expunge.jobs.models import Batch, ErasureJob
+from expunge.jobs.reviews import reviews_plan
 from expunge.jobs.services import AT_WORK, jobs_plan, jobs_stop, model_stop
 from expunge.jobs.states import BATCH_AT_WORK
 from expunge.tickets.holds import models_held
@@ -37,8 +40,12 @@ def sweep() -> None:
     _for_each(Ticket.objects.filter(state__in=begun), jobs_plan)
     for batch_id in Batch.objects.filter(DUE).order_by("created_at").values_list("pk", flat=True):
         queue.enqueue(queue.BATCH_RUN, batch_id)
+    _whole(alerts_sweep)
+    _whole(reviews_plan)
     ended = (TicketState.VERIFIED, TicketState.CERTIFIED)
     for ticket_id in _oldest(Ticket.objects.filter(state__in=ended)):
+        queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
+    for ticket_id in _oldest(tickets_unstated()):
         queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
 
 
@@ -47,6 +54,14 @@ def _held() -> frozenset[UUID]:
     states = [str(state) for state in BATCH_AT_WORK]
     at_work = Batch.objects.filter(state__in=states).values_list("model_id", flat=True)
     return models_held(at_work)
+
+
+def _whole(act: Callable[[], None]) -> None:
+    """Do a part of the sweep; when it fails, the other parts go on."""
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - one part must not hold up the others
+        logger.error("%s failed: %s", act.__name__, type(error).__name__)  # noqa: TRY400 - the same
 
 
 def _for_each(tickets: QuerySet[Ticket], act: Callable[..., None]) -> None:

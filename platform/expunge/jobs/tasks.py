@@ -18,6 +18,7 @@ from expunge.audit.services import checkpoint_sign
 from expunge.jobs import queue
 from expunge.jobs.certification import ticket_certify as certify
 from expunge.jobs.execution import batch_execute
+from expunge.jobs.review_execution import review_execute
 from expunge.jobs.services import jobs_plan
 from expunge.jobs.sweep import sweep
 
@@ -36,6 +37,15 @@ def batch_run(batch_id: str) -> None:
     item = UUID(batch_id)
     queue.arrived(queue.BATCH_RUN, item)
     if batch_execute(item):
+        queue.enqueue(queue.RECLAIM)
+
+
+@shared_task(name=queue.REVIEW_RUN, acks_late=False)
+def review_run(review_id: str) -> None:
+    """Verify a certified erasure again, when no ticket waits."""
+    item = UUID(review_id)
+    queue.arrived(queue.REVIEW_RUN, item)
+    if review_execute(item):
         queue.enqueue(queue.RECLAIM)
 
 

@@ -53,7 +53,8 @@ def run(folder: Path) -> int:
     if job.candidate is None or _plan(folder, job).digest != job.preregistration:
         return 3
     candidate = folder / job.candidate.path
-    method = (candidate / "method.txt").read_text(encoding="utf-8")
+    made_by = candidate / "method.txt"
+    method = made_by.read_text(encoding="utf-8") if made_by.exists() else "registered"
     stage.note(f"begin verification {method}", folder)
     EventLog(folder).emit("attacking", "relearning", done=1, total=3)
     stage.wait_at("verification")
