@@ -33,6 +33,7 @@ def administration(people: People) -> dict[str, str]:
         "policy": f"{here}/policy/",
         "organisation": f"{here}/organisation/",
         "organisation-tokens": f"{here}/tokens/",
+        "agents": f"{here}/agents/",
     }
 
 
@@ -66,9 +67,7 @@ def test_the_pages_are_accessible_and_fit(
     confirm(page)
     wrong += look(page, f"set-up-{width}-{scheme}", pictures)
     secret = page.locator("#key").inner_text()
-    page.get_by_label("Code").fill(
-        format_hotp_value(hotp_value(secret, int(time.time()) // 30))
-    )
+    page.get_by_label("Code").fill(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
     page.get_by_role("button", name="Go on").click()
     page.get_by_text("These codes are shown this once").wait_for()
     wrong += look(page, f"codes-{width}-{scheme}", pictures)
