@@ -176,8 +176,18 @@ SPECTACULAR_SETTINGS = {
         "JobState": "expunge.api.v1.jobs.JOB_STATES",
         "AttemptState": "expunge.api.v1.jobs.ATTEMPT_STATES",
         "Arm": "expunge.registry.models.Arm",
+        "EventKind": "expunge.api.v1.webhooks.EVENTS",
+        "OutboxState": "expunge.api.v1.webhooks.OUTBOX_STATES",
+        "NoticeKind": "expunge.api.v1.notices.NOTICES",
+        "Language": "expunge.api.v1.notices.LANGUAGES",
+        "RecipientRole": "expunge.api.v1.recipients.ROLES",
+        "RecipientExcuse": "expunge.api.v1.recipients.EXCUSES",
         "Role": "expunge.accounts.models.Role",
         "Scope": "expunge.api.v1.tokens.SCOPES",
+        "IdentityLevel": "expunge.api.v1.subjects.LEVELS",
+        "IdentityStanding": "expunge.api.v1.subjects.STANDINGS",
+        "IntakeStanding": "expunge.api.v1.intakes.INTAKE_STANDINGS",
+        "DeclineReason": "expunge.api.v1.intakes.DECLINE_REASONS",
     },
 }
 
