@@ -113,7 +113,7 @@ def test_everything_works_without_javascript(stranger: Any, form: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_staff_deal_with_what_was_asked(
+def test_staff_deal_with_what_was_asked(  # noqa: PLR0913, PLR0917 - what the test needs
     sign_in: SignIn,
     cast: People,
     form: str,

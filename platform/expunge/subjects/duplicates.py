@@ -61,17 +61,11 @@ def indexes_store(*, ticket_id: UUID) -> None:
     if ticket is None or payload is None:
         return
     key = TicketKey.objects.get(ticket=ticket)
-    values = {IndexKind.NAME: payload.subject_name, IndexKind.CONTACT: payload.contact}
+    digests = _digests(ticket.controller_id, payload.subject_name, payload.contact)
     SubjectIndex.objects.bulk_create(
         (
-            SubjectIndex(
-                key=key,
-                controller_id=ticket.controller_id,
-                kind=kind,
-                digest=subject_digest(kind, value, ticket.controller_id),
-            )
-            for kind, value in values.items()
-            if value.strip()
+            SubjectIndex(key=key, controller_id=ticket.controller_id, kind=kind, digest=digest)
+            for digest, kind in digests.items()
         ),
         ignore_conflicts=True,
     )
@@ -110,13 +104,7 @@ def tickets_about(
     actor: Actor, controller_id: UUID, *, name: str, contact: str
 ) -> Sequence[Ticket]:
     """Return the open tickets about a person of this name or contact, for those who file."""
-    values = {IndexKind.NAME: name, IndexKind.CONTACT: contact}
-    digests = {
-        subject_digest(kind, value, controller_id): str(kind)
-        for kind, value in values.items()
-        if value.strip()
-    }
-    same = _matches(controller_id, digests)
+    same = _matches(controller_id, _digests(controller_id, name, contact))
     return tuple(tickets_visible(actor).filter(pk__in=same).order_by("received_at")[:MOST_SHOWN])
 
 
@@ -190,6 +178,18 @@ def covers(wide: Iterable[ScopeNode], narrow: Iterable[ScopeNode]) -> bool:
 def overlap(one: Sequence[ScopeNode], other: Sequence[ScopeNode]) -> bool:
     """Say whether two scopes have data in common."""
     return any(covers(other, [node]) for node in one) or any(covers(one, [node]) for node in other)
+
+
+def _digests(controller_id: UUID, name: str, contact: str) -> dict[bytes, str]:
+    """Return the indexes of a person. Words such as "by letter" are nobody's contact."""
+    values = {IndexKind.NAME: name}
+    if any(sign.isdigit() or sign == "@" for sign in contact):
+        values[IndexKind.CONTACT] = contact
+    return {
+        subject_digest(kind, value, controller_id): str(kind)
+        for kind, value in values.items()
+        if value.strip()
+    }
 
 
 def _matches(controller_id: UUID, digests: dict[bytes, str]) -> dict[UUID, set[IndexKind]]:

@@ -12,6 +12,7 @@ from expunge.registry.selectors import versions_touched
 from expunge.tickets import selectors
 from expunge.tickets.models import Ticket
 from expunge.tickets.regimes import regime_named
+from expunge.tickets.rules import Task
 from expunge.tickets.states import TERMINAL, TicketState
 from expunge.web.clock_card import clock_card
 from expunge.web.panels import panels_context
@@ -65,4 +66,5 @@ def _forms(actor: Actor, ticket: Ticket, returned: TaskForm | None) -> list[Task
     return [
         returned if returned and returned.task is task else TaskForm(task, ticket)
         for task in selectors.ticket_tasks(actor, ticket)
+        if task is not Task.IDENTITY_CONFIRM  # the panel of the identity asks how it was shown
     ]

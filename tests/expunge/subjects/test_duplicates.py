@@ -81,6 +81,12 @@ def test_indexes_are_made_by_the_signal_or_the_sweep_and_end_with_the_key(
     assert not SubjectIndex.objects.exists(), "an ended ticket gets none again"
 
 
+def test_by_letter_is_nobodys_contact(cast: People, file_ticket: FileTicket) -> None:
+    one = file_ticket(payload=TicketPayload("Erika Mustermann", "by letter"))
+    indexed(one, file_ticket(payload=TicketPayload("Max Beispiel", "by letter")))
+    assert lookalikes_of(cast.alice, one) == ()
+
+
 def test_an_index_tells_nothing_across_organisations(cast: People, file_ticket: FileTicket) -> None:
     mine = subject_digest("name", "Erika", cast.controller.pk)
     assert mine == subject_digest("name", " erika ", cast.controller.pk)

@@ -3,6 +3,7 @@
 It refuses to start without one.
 """
 
+from expunge.config import environment
 from expunge.config.environment import required, words
 from expunge.config.settings.base import *
 
@@ -14,6 +15,7 @@ ALLOWED_HOSTS = [host.strip() for host in required("EXPUNGE_ALLOWED_HOSTS").spli
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 # Keys and their certificates are put into the key folder by whoever runs the authority.
 EXPUNGE_KEYS_GENERATE = False
+EXPUNGE_PUBLIC_URL = os.environ.get("EXPUNGE_PUBLIC_URL") or f"https://{ALLOWED_HOSTS[0]}"
 EXPUNGE_TSA_URL = required("EXPUNGE_TSA_URL")
 EXPUNGE_ISSUER = required("EXPUNGE_ISSUER")
 EXPUNGE_LOG_ORIGIN = required("EXPUNGE_LOG_ORIGIN")

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
@@ -78,7 +79,7 @@ def _in_file(path: Path, needles: Needles) -> frozenset[int]:
         return _in_stream(stream, needles, MOST_DEEP)
 
 
-def _in_stream(stream: io.BufferedIOBase, needles: Needles, depth: int) -> frozenset[int]:
+def _in_stream(stream: IO[bytes], needles: Needles, depth: int) -> frozenset[int]:
     found: frozenset[int] = frozenset()
     head, tail = stream.read(8), b""
     stream.seek(0)
@@ -89,7 +90,7 @@ def _in_stream(stream: io.BufferedIOBase, needles: Needles, depth: int) -> froze
     return found | _inside(head, stream, needles, depth)
 
 
-def _inside(head: bytes, stream: io.BufferedIOBase, needles: Needles, depth: int) -> frozenset[int]:
+def _inside(head: bytes, stream: IO[bytes], needles: Needles, depth: int) -> frozenset[int]:
     """Look into what a file contains, if it is a container."""
     found: frozenset[int] = frozenset()
     if depth == 0:
@@ -102,7 +103,7 @@ def _inside(head: bytes, stream: io.BufferedIOBase, needles: Needles, depth: int
     return found
 
 
-def _parts(head: bytes, stream: io.BufferedIOBase) -> Iterator[bytes]:
+def _parts(head: bytes, stream: IO[bytes]) -> Iterator[bytes]:
     if head.startswith(b"%PDF-"):
         reader = PdfReader(stream)
         for page in reader.pages:

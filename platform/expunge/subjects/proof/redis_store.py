@@ -14,10 +14,10 @@ from expunge.subjects.proof.needles import Needles
 
 def look_in_redis(needles: Needles, findings: Findings) -> None:
     """Look at all databases of the server."""
-    client = redis.Redis.from_url(settings.REDIS_URL)
-    for name in client.info("keyspace") or ["db0"]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        names = list(client.info("keyspace"))
+    for name in names:
         number = int(str(name).removeprefix("db"))
-        client.execute_command("SELECT", number)
         with redis.Redis.from_url(settings.REDIS_URL, db=number) as store:
             _look(store, number, needles, findings)
 

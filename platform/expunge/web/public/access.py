@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
+from functools import update_wrapper
 from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
@@ -36,7 +36,6 @@ def public_page(*methods: str) -> Callable[[View[P]], View[P]]:
     """Make a function a page for everybody that no cache keeps and no search engine lists."""
 
     def decorate(view: View[P]) -> View[P]:
-        @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             response = view(request, *args, **kwargs)
             response.setdefault("X-Robots-Tag", "noindex, nofollow, noarchive")
@@ -45,6 +44,7 @@ def public_page(*methods: str) -> Callable[[View[P]], View[P]]:
             response.setdefault("Referrer-Policy", "same-origin")
             return response
 
+        update_wrapper(guarded, view)
         return require_http_methods(methods or ("GET", "HEAD"))(never_cache(guarded))
 
     return decorate
