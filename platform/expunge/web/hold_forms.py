@@ -45,7 +45,10 @@ class HoldForm(Styled):
         help_text=_("The person, or a part below them, as it is written there."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    node = forms.ChoiceField(label=_("Which one"), required=False)
+    node = forms.ChoiceField(
+        label=_("Which one"),
+        error_messages={"required": _("Several have this name. Choose one.")},
+    )
     model = forms.ChoiceField(label=_("Model"))
     reference = forms.CharField(
         label=_("Reference of the ticket"),
@@ -110,10 +113,7 @@ class HoldForm(Styled):
         nodes = [node for node in self.found if str(node.pk) == chosen or len(self.found) == 1]
         if nodes:
             return Target(nodes[0].dataset.controller_id, nodes[0].pk)
-        if self.found:
-            self.add_error("node", _("Several have this name. Choose one."))
-        else:
-            self.add_error("label", _("Nothing in this dataset has exactly this name."))
+        self.add_error("label", _("Nothing in this dataset has exactly this name."))
         return None
 
     def _ticket(self) -> Target | None:

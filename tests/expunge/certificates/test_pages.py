@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from xml.etree import ElementTree as ET
 
 import pypdf
@@ -17,7 +17,7 @@ from expunge.audit import checkpoint as notes
 from expunge.certificates.charts import AFTER, BEFORE, NEVER, chart_svg, tones
 from expunge.certificates.document import duration, quantity
 from expunge.certificates.evidence import LogProof
-from expunge.certificates.facts import ModelFacts
+from expunge.certificates.facts import ExemptionFacts, ModelFacts
 from expunge.certificates.pdf import Imprint, printable, render_pdf
 from expunge.certificates.scale import linear
 from expunge.certificates.statement import Identity, build_statement
@@ -29,11 +29,15 @@ IMPRINT = Imprint("sha256:1", "sha256:2", "Expunge certificates", "log.example/a
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def printed(*models: ModelFacts, controller: str = "St. Hildegard") -> bytes:
+def printed(
+    *models: ModelFacts,
+    controller: str = "St. Hildegard",
+    exemptions: tuple[ExemptionFacts, ...] = (),
+) -> bytes:
     identity = Identity(
         "5f0c1a52", "EC-2026-7K3M-9QPT", "Issuer", datetime(2026, 11, 20, tzinfo=UTC), "log"
     )
-    facts = replace(samples.FACTS, models=models, controller=controller)
+    facts = replace(samples.FACTS, models=models, controller=controller, exemptions=exemptions)
     proof = LogProof(42, b"{}", [], NOTE, b"token")
     return render_pdf(build_statement(facts, identity), b"{}", proof, IMPRINT)
 
@@ -74,6 +78,13 @@ def test_the_pages_tell_what_was_tried_and_why_it_escalated(erasure: pypdf.PdfRe
     ):
         assert part in words
     assert "compliant" not in words.casefold() and "anonym" not in words.casefold()
+
+
+def test_the_pages_name_what_was_kept_and_why() -> None:
+    kept = ExemptionFacts("patients", "study", "legal_claims", "Art. 17(3)(e)", date(2027, 5, 3))
+    said = text(pypdf.PdfReader(io.BytesIO(printed(samples.ASSISTANT, exemptions=(kept,)))))
+    assert "What was kept, and why" in said
+    assert "patients, study" in said and "Art. 17(3)(e)" in said and "3 May 2027" in said
 
 
 def test_it_claims_to_last_and_to_be_accessible(erasure: pypdf.PdfReader) -> None:

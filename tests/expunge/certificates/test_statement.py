@@ -112,7 +112,7 @@ def test_the_predicate_has_the_fields_an_auditor_asks_for() -> None:
         *("id", "number", "version", "supersedes", "issuer", "issued_at", "kind", "title"),
         *("shown", "not_shown", "log", "ticket", "controller", "regime", "ground"),
         *("requested_on", "completed_at", "scope", "models", "people", "category"),
-        *("dispositions", "recipients", "limits"),
+        *("exemptions", "dispositions", "recipients", "limits"),
     }
     attempts = predicate["models"][0]["attempts"]
     assert [item["report"]["verdict"] for item in attempts] == ["fail", "pass"]
