@@ -174,8 +174,8 @@ def token_rotate(
 ) -> tuple[ApiToken, str]:
     """Replace one's own token by a new one with the same name, scopes and lifetime.
 
-    The old one ends after the overlap, at once without one. A token may replace itself and no other, and stays within its
-    scopes; a scope that the person has lost meanwhile is not given again.
+    The old one ends after the overlap, at once without one. A token may replace itself and no
+    other, and stays within its scopes; a scope that the person has lost is not given again.
 
     Raises:
         NotFoundError: ``token_unknown``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
@@ -15,15 +15,14 @@ from expunge.accounts.signals import AccountEvent, account_announce
 from expunge.common.clock import now
 from expunge.common.errors import NotFoundError
 
-Sessions: TypeAlias = "QuerySet[UserSession]"
 
-
-def sessions_of(actor: Actor) -> Sessions:
+def sessions_of(actor: Actor) -> QuerySet[Any]:
     """Return the actor's own sessions that are still open, the latest first."""
     if actor.user is None or actor.scopes is not None:
-        return UserSession.objects.none()
+        none: QuerySet[Any] = UserSession.objects.none()
+        return none
     alive = Session.objects.filter(expire_date__gt=now()).values("session_key")
-    mine = UserSession.objects.filter(user=actor.user, session_key__in=alive)
+    mine: QuerySet[Any] = UserSession.objects.filter(user=actor.user, session_key__in=alive)
     return mine.order_by("-last_seen_at")
 
 
