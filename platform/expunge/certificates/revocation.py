@@ -25,6 +25,8 @@ from expunge.certificates.models import Certificate, Status
 from expunge.certificates.status import Revoked, StatusList, write_status
 from expunge.common.clock import now
 from expunge.common.errors import ConflictError, InvalidInputError, NotFoundError
+from expunge.notices.kinds import EventKind
+from expunge.notices.services import event_emit
 
 
 @transaction.atomic
@@ -75,6 +77,12 @@ def certificate_revoke(
     )
     certificate.revoked_seq = leaf.seq
     certificate.save()
+    event_emit(
+        kind=EventKind.CERTIFICATE_REVOKED,
+        controller_id=certificate.controller_id,
+        subject={"certificate": str(certificate.pk), "ticket": str(certificate.ticket_id)},
+        data={"number": certificate.number, "reason": reason},
+    )
     return certificate
 
 

@@ -35,6 +35,8 @@ from expunge.certificates.signing import sign_pdf
 from expunge.certificates.statement import Identity, build_statement, statement_digest
 from expunge.certificates.storage import pdf_keep_only, pdf_read, pdf_store
 from expunge.common.clock import now
+from expunge.notices.kinds import EventKind
+from expunge.notices.services import event_emit
 
 __all__ = ["certificate_issue", "certificate_revoke"]
 
@@ -151,6 +153,12 @@ def _issued(certificate: Certificate, pdf_name: str, actor: Actor) -> Certificat
     certificate.issued_seq = leaf.seq
     certificate.issued_at = leaf.occurred_at
     certificate.save()
+    event_emit(
+        kind=EventKind.CERTIFICATE_ISSUED,
+        controller_id=certificate.controller_id,
+        subject={"certificate": str(certificate.pk), "ticket": str(certificate.ticket_id)},
+        data={"number": certificate.number, "kind": certificate.kind},
+    )
     return certificate
 
 
