@@ -116,6 +116,37 @@ def test_acting_on_several_tickets_is_accessible(
     assert not wrong
 
 
+def test_a_ticket_is_printed_on_white_paper_without_the_menu(
+    sign_in: SignIn, there: Tour, pictures: Path
+) -> None:
+    page = sign_in(there.people.alice, scheme="dark")
+    page.goto(f"/tickets/{there.tickets['closed'].pk}/")
+    page.emulate_media(media="print")
+    assert not page.get_by_role("navigation", name="Places").is_visible()
+    assert not page.get_by_role("button", name="Sign out").is_visible()
+    colour = "element => getComputedStyle(element).backgroundColor"
+    assert page.locator(".sheet").first.evaluate(colour) == "rgb(255, 255, 255)"
+    page.screenshot(path=pictures / "print-ticket.png", full_page=True)
+
+
+def test_the_keyboard_reaches_the_content_and_shows_where_it_is(
+    sign_in: SignIn, there: Tour
+) -> None:
+    page = sign_in(there.people.alice)
+    page.goto("/tickets/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen = page.evaluate(
+            """() => { const at = document.activeElement, style = getComputedStyle(at);
+            return at === document.body || style.outlineStyle !== "none"
+              || style.boxShadow !== "none"; }"""
+        )
+        assert seen, page.evaluate("document.activeElement.outerHTML")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_door_is_accessible(
     browser: Browser, live_server: object, cast: People, pictures: Path, scheme: str
