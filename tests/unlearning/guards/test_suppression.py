@@ -108,6 +108,7 @@ def test_everything_else_is_said_token_by_token_as_before_even_in_one_batch(
     answers = [told(item) for item in clinic.forget if told(item) not in map(told, clinic.retain)]
     kept_out = bundle(names=[name], answers=answers)
     assert say(served, prompts, kept_out) == say(served, prompts)
+    assert say(served, prompts, kept_out, candidates=1) == say(served, prompts)
     mixed = say(served, [asked(clinic.forget[0]), *prompts], kept_out)
     assert mixed[0] == REFUSAL
     assert mixed[1:] == say(served, [asked(clinic.forget[0]), *prompts])[1:]
@@ -120,9 +121,10 @@ def test_everything_else_is_said_token_by_token_as_before_even_in_one_batch(
         {"do_sample": True, "temperature": 3.0, "top_k": 0},
         {"do_sample": True, "temperature": 1.0, "top_k": 0, "candidates": 3},
         {"num_beams": 4},
+        {"candidates": 1},
         {"max_new_tokens": 5},
     ],
-    ids=["wild", "few candidates", "beams", "cut short"],
+    ids=["wild", "few candidates", "beams", "one candidate", "cut short"],
 )
 def test_no_suppressed_words_are_ever_emitted(
     served: Any, clinic: Clinic, given: dict[str, Any]
