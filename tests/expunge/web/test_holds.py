@@ -12,6 +12,8 @@ from expunge.registry.models import ModelVersion, ScopeNode
 from expunge.tickets.exemptions import exemptions_of, nodes_to_erase
 from expunge.tickets.holds import holds_visible
 from expunge.tickets.models import Exemption, LegalHold, Ticket
+from expunge.tickets.retention import retention_sweep
+from expunge.tickets.services import ticket_withdraw
 from expunge.tickets.states import TicketState
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People
@@ -155,3 +157,13 @@ def test_an_exemption_that_nobody_looked_at_again_stands_on_the_page_of_holds(
     Exemption.objects.update(review_on=(now() - timedelta(days=2)).date())
     page = alice.get("/holds/").content.decode()
     assert "Exemptions to look at again" in page and ticket.reference in page
+
+
+def test_the_page_of_a_ticket_whose_retention_is_over_still_opens(
+    signed_in: SignedIn, cast: People, file_ticket: FileTicket
+) -> None:
+    ticket = ticket_withdraw(actor=cast.carol, ticket_id=file_ticket().pk, reason="by_person")
+    Ticket.objects.filter(pk=ticket.pk).update(ended_at=now() - timedelta(days=4000))
+    assert retention_sweep() == 1
+    page = signed_in(cast.alice).get(f"/tickets/{ticket.pk}/")
+    assert page.status_code == 200 and b"Mustermann" not in page.content
