@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from expunge.accounts.models import Controller, User
@@ -89,6 +90,11 @@ class ScopeNode(BaseModel):
             models.Index(fields=["dataset", "label_index"], name="node_label"),
             models.Index(fields=["dataset", "parent", "path"], name="node_children"),
         ]
+
+    @property
+    def shown_label(self) -> str:
+        """Return the label as pages show it; a person whose name was shredded goes by an id."""
+        return self.label or gettext("erased, without a name (%(id)s)") % {"id": self.pk.hex[:8]}
 
     @property
     def level(self) -> str:

@@ -106,3 +106,10 @@ def test_a_whole_institution_loses_its_persons_and_keeps_its_own_name(erika: Sco
     clinic_.refresh_from_db()
     assert clinic_.label == "North Clinic"
     assert {node.label for node in clinic_.children.all()} == {""}
+
+
+def test_pages_tell_apart_those_without_a_name(erika: ScopeNode) -> None:
+    assert erika.shown_label == "Erika Mustermann"
+    labels_shred([erika])
+    erika.refresh_from_db()
+    assert erika.shown_label == f"erased, without a name ({erika.pk.hex[:8]})"
