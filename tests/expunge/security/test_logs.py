@@ -6,9 +6,11 @@ import logging
 import logging.config
 
 import pytest
+from celery.signals import after_setup_logger
 from django.conf import settings
 from django.test import Client
 
+from expunge.config.celery import keep_secrets_out
 from expunge.config.redaction import RedactingFormatter, redact
 
 SECRET = "s3cret-Value_that.must/not=show"
@@ -63,6 +65,14 @@ def test_every_handler_uses_it() -> None:
     used = {handler["formatter"] for handler in settings.LOGGING["handlers"].values()}
     kinds = {settings.LOGGING["formatters"][name]["()"] for name in used}
     assert kinds == {"expunge.config.redaction.RedactingFormatter"}
+
+
+def test_a_worker_uses_it_too() -> None:
+    logger = logging.getLogger("tests.worker")
+    logger.addHandler(logging.StreamHandler())
+    keep_secrets_out(logger=logger)
+    assert isinstance(logger.handlers[0].formatter, RedactingFormatter)
+    assert keep_secrets_out in {item() for _, item in after_setup_logger.receivers}
 
 
 @pytest.mark.django_db
