@@ -72,6 +72,8 @@ class RecipientForm(Styled):
             field = self.fields[name]
             if isinstance(field, forms.ChoiceField):
                 field.choices = values
+            if not values:  # an empty group of boxes says nothing
+                field.widget = forms.MultipleHiddenInput()
 
     @classmethod
     def of(cls, recipient: Recipient, data: Any = None) -> RecipientForm:
