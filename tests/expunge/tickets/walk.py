@@ -11,8 +11,8 @@ from django.db import connection, transaction
 from expunge.common.errors import (
     DomainError,
 )
-from expunge.tickets import services
-from expunge.tickets.models import Ticket
+from expunge.tickets import holds, services
+from expunge.tickets.models import LegalHold, Ticket
 from expunge.tickets.payload import shred
 from expunge.tickets.states import TERMINAL, TicketState
 from expunge.tickets.transitions import ticket_move
@@ -61,3 +61,14 @@ def code_of(call: Callable[..., object], **given: Any) -> str:
     with pytest.raises(DomainError) as error:
         call(**given)
     return error.value.code
+
+
+def release(cast: People, hold: LegalHold) -> LegalHold:
+    return holds.hold_release(
+        actor=cast.alice, hold_id=hold.pk, reason="matter_closed", text="Judgment is final"
+    )
+
+
+def state(ticket: Ticket) -> str:
+    ticket.refresh_from_db()
+    return ticket.state
