@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from expunge.accounts.selectors import policy_of
 from expunge.jobs.models import Attempt, ErasureJob
 from expunge.jobs.planner import Past, Step, next_step
 from expunge.jobs.states import ATTEMPT_OVER, AttemptState, JobState
@@ -41,12 +42,13 @@ def has_open_attempt(job: ErasureJob) -> bool:
 
 
 def step_of(job: ErasureJob) -> Step:
-    """Return the job's next rung, or why there is none."""
+    """Return the job's next rung that the organisation's policy allows, or why there is none."""
     return next_step(
         layout=job.original.layout,
         profile=job.ticket.profile,
         past=tuple(_past(attempt) for attempt in job.attempts.order_by("number")),
         round_number=job.round,
+        allowed=policy_of(job.ticket.controller_id).ladder,
     )
 
 

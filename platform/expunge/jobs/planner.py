@@ -8,7 +8,7 @@ retry the ladder goes on at the rung that was stopped, or tries the strongest on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -104,18 +104,30 @@ class Step:
     code: str = ""
 
 
-def ladder_for(layout: str, profile: str) -> tuple[Rung, ...]:
-    """Return the rungs that fit a model's layout, weakest first."""
-    return tuple(rung for rung in LADDERS.get(profile, LADDER) if layout in rung.layouts)
+def ladder_for(layout: str, profile: str, allowed: Collection[str] = ()) -> tuple[Rung, ...]:
+    """Return the rungs that fit a model's layout, weakest first; of ``allowed``, if any is."""
+    fitting = (rung for rung in LADDERS.get(profile, LADDER) if layout in rung.layouts)
+    return tuple(rung for rung in fitting if not allowed or rung.method in allowed)
 
 
-def next_step(*, layout: str, profile: str, past: Sequence[Past], round_number: int = 0) -> Step:
+def next_step(
+    *,
+    layout: str,
+    profile: str,
+    past: Sequence[Past],
+    round_number: int = 0,
+    allowed: Collection[str] = (),
+) -> Step:
     """Return the next rung, or why there is none.
 
     ``past`` is in order; none of it passed. ``round_number`` counts how often a person set the
-    ticket going again (a retry, the release of a hold).
+    ticket going again (a retry, the release of a hold). ``allowed`` names the methods that the
+    organisation's policy lets be tried; empty means all.
     """
-    ladder = ladder_for(layout, profile)
+    ladder = ladder_for(layout, profile, allowed)
+    if not ladder and ladder_for(layout, profile):
+        why = f"the organisation's policy allows no method for a model of the layout '{layout}'"
+        return Step(None, why, "no_method")
     if not ladder:
         return Step(None, f"no method fits a model of the layout '{layout}'", "no_method")
     if not past:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from expunge.accounts.permissions import Actor, Permission
+from expunge.common.clock import now
 from expunge.common.errors import NotFoundError
+from expunge.jobs.configuration import configuration
 from expunge.jobs.ladder import finding_of
-from expunge.jobs.models import Attempt, ErasureJob
-from expunge.jobs.states import ATTEMPT_OVER, JobState
-from expunge.tickets.models import Ticket
+from expunge.jobs.models import Attempt, Batch, ErasureJob, Reverification
+from expunge.jobs.states import ATTEMPT_OVER, BatchState, JobState
+from expunge.tickets.models import Ticket, TicketMove
+from expunge.tickets.states import TicketState
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,63 @@ def jobs_open(actor: Actor) -> QuerySet[ErasureJob]:
         .select_related("ticket", "original__model")
         .prefetch_related(Prefetch("attempts", Attempt.objects.order_by("number")))
     )
+
+
+def reviews_visible(
+    actor: Actor,
+    *,
+    state: str | None = None,
+    ticket_id: UUID | None = None,
+    version_id: UUID | None = None,
+) -> QuerySet[Reverification]:
+    """Return the re-verifications of the certificates one may see, newest first."""
+    controllers = actor.controllers(Permission.CERTIFICATE_VIEW)
+    asked = {"state": state, "ticket_id": ticket_id, "version_id": version_id}
+    return Reverification.objects.filter(
+        ticket__controller_id__in=controllers,
+        **{name: value for name, value in asked.items() if value},
+    ).select_related("ticket", "certificate", "version__model", "basis__job__original__model")
+
+
+def reviews_of_ticket(actor: Actor, ticket: Ticket) -> QuerySet[Reverification]:
+    """Return what became of a ticket's certified erasures on later versions, newest first."""
+    return reviews_visible(actor, ticket_id=ticket.pk)
+
+
+def reviews_of_model(actor: Actor, model_id: UUID) -> QuerySet[Reverification]:
+    """Return the re-verifications on the versions of one model, newest first."""
+    return reviews_visible(actor).filter(version__model_id=model_id)
+
+
+def review_get(actor: Actor, review_id: UUID) -> Reverification:
+    """Return one re-verification with its report; raises ``reverification_unknown``."""
+    found = reviews_visible(actor).filter(pk=review_id).first()
+    if found is None:
+        raise NotFoundError("reverification_unknown", "There is no such re-verification for you.")
+    return found
+
+
+def tickets_stuck(actor: Actor) -> QuerySet[Ticket]:
+    """Return the tickets whose work should go on by itself but does not, oldest first.
+
+    Nothing of them moved for as long as the configuration says and no worker holds a lease, or
+    the attempt at work has lost half of the workers it may lose.
+    """
+    choices = configuration()
+    since = now() - choices.stuck
+    own = Attempt.objects.filter(job__ticket=OuterRef("pk"))
+    moved = TicketMove.objects.filter(ticket=OuterRef("pk"), created_at__gt=since)
+    fresh = Q(created_at__gt=since) | Q(ended_at__gt=since) | Q(batch__lease_until__gt=now())
+    often = own.filter(batch__state=BatchState.RUNNING, batch__token__gt=choices.takeovers // 2)
+    waiting = Batch.objects.filter(
+        model__versions__jobs__ticket=OuterRef("pk"), state=BatchState.OPEN, closes_at__gt=now()
+    )
+    found = Ticket.objects.filter(
+        controller_id__in=actor.controllers(Permission.TICKET_VIEW),
+        state__in=(TicketState.APPROVED, TicketState.IN_PROGRESS),
+    )
+    still = ~Exists(moved) & ~Exists(own.filter(fresh)) & ~Exists(waiting)
+    return found.filter(still | Exists(often)).order_by("received_at")
 
 
 def job_get(actor: Actor, job_id: UUID) -> ErasureJob:

@@ -14,10 +14,17 @@ from expunge.tickets.models import Ticket
 from expunge.web.containment_page import containment_context
 from expunge.web.hold_page import kept_context
 from expunge.web.recipient_page import recipients_context
+from expunge.web.review_page import reviews_context
 from expunge.web.subject_page import subject_context
 
 Panel = Callable[[Actor, Ticket], Mapping[str, Any]]
-PANELS: Sequence[Panel] = (kept_context, subject_context, containment_context, recipients_context)
+PANELS: Sequence[Panel] = (
+    kept_context,
+    subject_context,
+    containment_context,
+    recipients_context,
+    reviews_context,
+)
 
 
 def panels_context(actor: Actor, ticket: Ticket) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from django.urls import path, re_path, register_converter
 from expunge.web.converters import HoldKindConverter, PersonTaskConverter, TaskConverter
 from expunge.web.views import (
     account,
-    agents,
     administration,
+    agents,
     alerts,
     audit,
     bulk,
@@ -112,6 +112,12 @@ urlpatterns = [
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<uuid:alert_id>/", alerts.alert, name="alert"),
     path("certificates/", certificates.certificates, name="certificates"),
+    path("certificates/status.json", certificates.status, name="certificate-status"),
+    path(
+        "certificates/<uuid:certificate_id>/revoke/",
+        certificates.revoke,
+        name="certificate-revoke",
+    ),
     path("certificates/<uuid:certificate_id>.pdf", certificates.pdf, name="certificate-pdf"),
     path(
         "certificates/<uuid:certificate_id>.json", certificates.sidecar, name="certificate-sidecar"

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from contract.catalog import Effect
 from contract.report import Tier, Verdict
 from expunge.jobs.catalog import method_card
-from expunge.jobs.states import AttemptState, JobState
+from expunge.jobs.states import AttemptState, JobState, ReviewState
 from expunge.tickets.models import Outcome
 from expunge.tickets.states import TicketState
 
@@ -28,7 +28,7 @@ class Word:
     sentence: str | Promise = ""
 
 
-T, J, A, V = TicketState, JobState, AttemptState, Verdict
+T, J, A, R, V = TicketState, JobState, AttemptState, ReviewState, Verdict
 WORDS: Mapping[type, Mapping[str, Word]] = {
     TicketState: {
         T.RECEIVED: Word(
@@ -79,6 +79,14 @@ WORDS: Mapping[type, Mapping[str, Word]] = {
         A.REFUTED: Word(_("Not verified"), "bad"),
         A.ERRORED: Word(_("Could not run"), "bad"),
         A.CANCELLED: Word(_("Cancelled"), "still"),
+    },
+    ReviewState: {
+        R.QUEUED: Word(_("Waiting"), "still"),
+        R.RUNNING: Word(_("Being checked"), "busy"),
+        R.HELD_UP: Word(_("Held up"), "good"),
+        R.REGRESSED: Word(_("Regressed"), "bad"),
+        R.INCONCLUSIVE: Word(_("Cannot be told"), "warn"),
+        R.ERRORED: Word(_("Could not run"), "warn"),
     },
     Verdict: {
         V.PASS: Word(_("Pass"), "good"),

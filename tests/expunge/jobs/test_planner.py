@@ -111,3 +111,15 @@ def test_bad_luck_counts_anew_in_each_round() -> None:
 
 def test_a_layout_without_a_method_is_said_to_have_none() -> None:
     assert after(layout="quantised").code == "no_method"
+
+
+def test_a_policy_leaves_out_what_it_does_not_allow() -> None:
+    allowed = ("undo", "retrain")
+    assert [rung.method for rung in ladder_for("whole", "erasure", allowed)] == list(allowed)
+    step = next_step(layout="whole", profile="erasure", past=(), allowed=allowed)
+    assert step.rung is not None and step.rung.method == "undo"
+
+
+def test_a_policy_that_leaves_nothing_is_named_as_the_reason() -> None:
+    step = next_step(layout="sharded", profile="erasure", past=(), allowed=("npo",))
+    assert step.rung is None and step.code == "no_method" and "policy" in step.reason

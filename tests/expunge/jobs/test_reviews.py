@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,13 +26,13 @@ from expunge.jobs.states import AttemptState, BatchState, JobState, ReviewState
 from expunge.jobs.sweep import sweep
 from expunge.registry.models import Arm, DatasetVersion, ModelVersion, SuppressionAlert
 from expunge.registry.selectors import scope_search
-from expunge.registry.services import model_register
+from expunge.registry.services import model_register, model_version_register
 from expunge.tickets.holds import hold_place, hold_release
 from expunge.tickets.models import Ticket
 from expunge.tickets.services import ticket_close_unverified
 from expunge.tickets.states import TicketState
 from tests.expunge.conftest import FileTicket, RegisterVersion
-from tests.expunge.factories import SYSTEM, People, leaves
+from tests.expunge.factories import SYSTEM, People, leaves, model_folder, recipe
 from tests.expunge.jobs.conftest import Approve
 from tests.expunge.jobs.test_resuming import Killed, dies
 from tests.expunge.jobs.workplace import Library
@@ -99,10 +100,18 @@ def test_a_later_version_is_checked_once_and_the_certificate_stands(
 
 
 def test_a_version_under_another_name_is_checked_too(
-    certified: Ticket, cast: People, register_version: RegisterVersion
+    certified: Ticket, cast: People, tmp_path: Path
 ) -> None:
     other = model_register(actor=cast.carol, controller_id=cast.controller.pk, name="offspring")
-    version = register_version(model=other, parent=certified.jobs.get().result)
+    version = model_version_register(
+        actor=cast.carol,
+        model=other,
+        uri=str(model_folder(tmp_path / "offspring", b"its own weights")),
+        layout="whole",
+        recipe=recipe(),
+        uses=(),
+        parent=certified.jobs.get().result,
+    )
     reviews_plan()
     assert review().version == version
 

@@ -15,7 +15,10 @@ from rest_framework.response import Response
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.certificates import selectors
+from expunge.certificates.kinds import BY_PEOPLE
 from expunge.certificates.models import Certificate
+from expunge.certificates.revocation import status_list
+from expunge.certificates.services import certificate_revoke
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
 SIDECAR = {(200, "application/json"): OpenApiTypes.OBJECT}
@@ -37,6 +40,9 @@ class CertificateOut(serializers.Serializer[Any]):
     pdf_length = serializers.IntegerField()
     issued_seq = serializers.IntegerField()
     issued_at = serializers.DateTimeField()
+    supersedes = serializers.UUIDField(source="supersedes_id", allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_reason = serializers.CharField(allow_blank=True)
 
 
 class Certificates(ListResource[Certificate]):
@@ -60,6 +66,41 @@ class OneCertificate(Resource):
     def get(self, request: Request, certificate_id: UUID) -> Response:
         """Return a certificate's numbers and digests."""
         return Response(CertificateOut(selectors.certificate_get(self.actor, certificate_id)).data)
+
+
+class RevocationIn(serializers.Serializer[Any]):
+    """Why a document no longer holds; the text is kept encrypted."""
+
+    reason = serializers.ChoiceField(sorted(str(reason) for reason in BY_PEOPLE))
+    text = serializers.CharField(max_length=4000)
+
+
+class RevokeCertificate(Resource):
+    """Revoking."""
+
+    needs: ClassVar = {"POST": [{Permission.CERTIFICATE_VIEW, Permission.CERTIFICATE_REVOKE}]}
+    subject = OneCertificate
+
+    @extend_schema(
+        operation_id="certificates_revoke", request=RevocationIn, responses=CertificateOut
+    )
+    def post(self, request: Request, certificate_id: UUID) -> Response:
+        """Revoke a document; it stays in the log and on the public status list."""
+        revoked = certificate_revoke(
+            actor=self.actor, certificate_id=certificate_id, **self.read(RevocationIn)
+        )
+        return Response(CertificateOut(revoked).data)
+
+
+class CertificateStatus(Resource):
+    """The status list."""
+
+    needs: ClassVar = {"GET": [{Permission.CERTIFICATE_VIEW}]}
+
+    @extend_schema(operation_id="certificates_status", responses=SIDECAR)
+    def get(self, request: Request) -> HttpResponse:
+        """Return the signed list of revoked documents, as it is published for everyone."""
+        return HttpResponse(status_list(), content_type="application/json")
 
 
 class CertificatePdf(Resource):

@@ -22,6 +22,7 @@ from expunge.api.v1 import (
     organisation,
     people,
     recipients,
+    reverifications,
     subjects,
     tickets,
     tokens,
@@ -137,6 +138,18 @@ urlpatterns = [
     path("jobs/<uuid:job_id>", jobs.OneJob.as_view(), name="job"),
     path("jobs/<uuid:job_id>/cancel", jobs.CancelJob.as_view(), name="job-cancel"),
     path("attempts/<uuid:attempt_id>", jobs.OneAttempt.as_view(), name="attempt"),
+    path("reverifications", reverifications.Reverifications.as_view(), name="reverifications"),
+    path(
+        "reverifications/<uuid:reverification_id>",
+        reverifications.OneReverification.as_view(),
+        name="reverification",
+    ),
+    path("certificates/status", certificates.CertificateStatus.as_view(), name="status-list"),
+    path(
+        "certificates/<uuid:certificate_id>/revoke",
+        certificates.RevokeCertificate.as_view(),
+        name="certificate-revoke",
+    ),
     path("certificates", certificates.Certificates.as_view(), name="certificates"),
     path(
         "certificates/<uuid:certificate_id>",
@@ -184,9 +197,7 @@ urlpatterns = [
         name="webhook-disable",
     ),
     path("webhooks/<uuid:webhook_id>/test", webhooks.TestWebhook.as_view(), name="webhook-test"),
-    path(
-        "webhooks/<uuid:webhook_id>/deliveries", webhooks.Deliveries.as_view(), name="deliveries"
-    ),
+    path("webhooks/<uuid:webhook_id>/deliveries", webhooks.Deliveries.as_view(), name="deliveries"),
     path(
         "deliveries/<uuid:delivery_id>/retry",
         webhooks.RetryDelivery.as_view(),

@@ -175,6 +175,7 @@ SPECTACULAR_SETTINGS = {
         "TicketState": "expunge.api.v1.tickets.STATES",
         "JobState": "expunge.api.v1.jobs.JOB_STATES",
         "AttemptState": "expunge.api.v1.jobs.ATTEMPT_STATES",
+        "ReverificationState": "expunge.api.v1.reverifications.REVIEW_STATES",
         "Arm": "expunge.registry.models.Arm",
         "EventKind": "expunge.api.v1.webhooks.EVENTS",
         "OutboxState": "expunge.api.v1.webhooks.OUTBOX_STATES",

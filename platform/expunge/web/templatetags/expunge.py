@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from contract.report import Chart, Estimate, Verdict
 from expunge.certificates import charts
-from expunge.jobs.states import AttemptState, JobState
+from expunge.jobs.states import AttemptState, JobState, ReviewState
 from expunge.tickets.listing import Order
 from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.regimes import regime_named
@@ -31,6 +31,7 @@ KINDS = {
     "ticket": TicketState,
     "job": JobState,
     "attempt": AttemptState,
+    "review": ReviewState,
     "verdict": Verdict,
     "outcome": Outcome,
 }

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
 from expunge.certificates.kinds import WORDING, Kind
+from expunge.certificates.revocation import status_list
 from expunge.certificates.selectors import (
     certificate_get,
     certificate_pdf,
     certificate_sidecar,
     certificates_visible,
 )
+from expunge.certificates.services import certificate_revoke
 from expunge.web.access import actor_of, page
 from expunge.web.paging import page_by_time
+from expunge.web.review_page import RevokeForm
 
 STANDINGS = {"standing": _("Standing"), "revoked": _("Revoked")}
 
@@ -56,6 +61,27 @@ def sidecar(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
     """Hand out the proof that travels beside the PDF."""
     certificate = certificate_get(actor_of(request), certificate_id)
     return _file(certificate_sidecar(certificate), f"{certificate.number}.json", "application/json")
+
+
+@page("POST")
+def revoke(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
+    """Revoke a document."""
+    form = RevokeForm(request.POST)
+    certificate = certificate_get(actor_of(request), certificate_id)
+    if form.is_valid():
+        certificate_revoke(
+            actor=actor_of(request), certificate_id=certificate_id, **form.cleaned_data
+        )
+        messages.success(request, _("The document is revoked."))
+    else:
+        messages.error(request, _("Give a reason, and say why in a sentence or two."))
+    return redirect("web:ticket", certificate.ticket_id)
+
+
+@require_safe
+def status(_request: HttpRequest) -> HttpResponse:
+    """Hand the signed list of revoked documents to everyone; it holds nothing personal."""
+    return _file(status_list(), "status.json", "application/json")
 
 
 def _file(data: bytes, name: str, content_type: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from expunge.registry.suppression import alerts_about
 from expunge.web.access import actor_of, page
 from expunge.web.lineage_graph import lineage_rows, lineage_svg
 from expunge.web.parse import optional_uuid
+from expunge.web.review_page import model_reviews
 from expunge.web.tree import branches_of, tree_page
 
 
@@ -32,6 +33,7 @@ def model(request: HttpRequest, model_id: UUID) -> HttpResponse:
         "rows": rows,
         "alerts": alerts_about(actor, model_id=model_id),
         "graph": lineage_svg(rows),
+        **model_reviews(actor, model_id),
     }
     return render(request, "registry/model.html", context)
 

@@ -1,0 +1,88 @@
+"""Revoking on a page, the public list, and what a ticket says of later checks."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from expunge.accounts.permissions import Actor
+from expunge.certificates import services
+from expunge.certificates.envelope import STATUS_TYPE, unseal
+from expunge.certificates.models import Certificate
+from expunge.certificates.services import certificate_issue
+from expunge.tickets.models import Ticket
+from tests.expunge.certificates.samples import FACTS
+from tests.expunge.conftest import FileTicket
+from tests.expunge.factories import People
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ticket(patients: Any, file_ticket: FileTicket) -> Ticket:
+    return file_ticket()
+
+
+@pytest.fixture
+def certificate(cast: People, ticket: Ticket, monkeypatch: pytest.MonkeyPatch) -> Certificate:
+    monkeypatch.setattr(services, "_signed_pdf", lambda found: b"%PDF " + found.pk.bytes)
+    return certificate_issue(
+        facts=FACTS,
+        ticket_id=ticket.pk,
+        controller_id=cast.controller.pk,
+        actor=Actor(system="worker"),
+    )
+
+
+def signed_in(actor: Actor) -> Client:
+    client = Client()
+    assert actor.user is not None
+    client.force_login(actor.user)
+    return client
+
+
+def revoke(client: Client, certificate: Certificate) -> Any:
+    given = {"reason": "issued_in_error", "text": "The wrong person."}
+    return client.post(f"/certificates/{certificate.pk}/revoke/", given, follow=True)
+
+
+def test_the_officer_revokes_on_the_page_and_the_page_says_so(
+    cast: People, certificate: Certificate
+) -> None:
+    answer = revoke(signed_in(cast.alice), certificate)
+    page = answer.content.decode()
+    certificate.refresh_from_db()
+    assert certificate.is_revoked
+    assert "because it was issued in error" in page and "The wrong person" not in page
+
+
+@pytest.mark.parametrize(("name", "answer"), [("bob", 403), ("dora", 403), ("mallory", 404)])
+def test_nobody_else_revokes(
+    cast: People, certificate: Certificate, name: str, answer: int
+) -> None:
+    assert revoke(signed_in(getattr(cast, name)), certificate).status_code == answer
+    certificate.refresh_from_db()
+    assert not certificate.is_revoked
+
+
+def test_only_who_may_revoke_is_offered_it(cast: People, certificate: Certificate) -> None:
+    address = f"/tickets/{certificate.ticket_id}/"
+    assert "/revoke/" in signed_in(cast.alice).get(address).content.decode()
+    assert "/revoke/" not in signed_in(cast.dora).get(address).content.decode()
+
+
+def test_everyone_may_fetch_the_signed_list(cast: People, certificate: Certificate) -> None:
+    revoke(signed_in(cast.alice), certificate)
+    answer = Client().get("/certificates/status.json")
+    assert answer.status_code == 200
+    payload = unseal(answer.content, STATUS_TYPE).payload
+    assert certificate.number.encode() in payload
+    assert str(certificate.ticket_id).encode() not in payload
+
+
+def test_a_certificate_that_is_not_there_cannot_be_revoked(cast: People) -> None:
+    found = Certificate(pk=uuid4())
+    assert revoke(signed_in(cast.alice), found).status_code == 404
