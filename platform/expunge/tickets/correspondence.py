@@ -8,7 +8,8 @@ A letter that cannot be written holds up nobody: it is kept as failed, for all t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -97,40 +98,42 @@ def tell_extended(ticket: Ticket, why: Told) -> None:
     _event(ticket, EventKind.TICKET_EXTENDED, {"reason": why.code, "due_on": _day(ticket, "due")})
 
 
-def _tell_recipients(ticket: Ticket) -> None:
-    nodes = ScopeNode.objects.filter(ticket_scopes__ticket=ticket).select_related("dataset")
+@contextmanager
+def _harmless(ticket: Ticket, kind: NoticeKind | None) -> Iterator[None]:
+    """Undo and record what fails inside; the move of the ticket goes on."""
     try:
         with transaction.atomic():
-            recipients_tell(ticket, nodes)
-    except Exception as error:  # noqa: BLE001 - as in a letter
-        logger.error("The recipients of ticket %s: %s", ticket.pk, type(error).__name__)  # noqa: TRY400
-        notice_unwritten(
-            kind=NoticeKind.RECIPIENT,
-            controller_id=ticket.controller_id,
-            language=Language.ENGLISH,
-            ticket_id=ticket.pk,
-        )
+            yield
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a letter, the move goes on
+        # No trace: it may quote data.
+        logger.error("Telling of ticket %s failed: %s", ticket.pk, type(error).__name__)  # noqa: TRY400
+        if kind is not None:
+            notice_unwritten(
+                kind=kind,
+                controller_id=ticket.controller_id,
+                language=Language.ENGLISH,
+                ticket_id=ticket.pk,
+            )
+
+
+def _tell_recipients(ticket: Ticket) -> None:
+    nodes = ScopeNode.objects.filter(ticket_scopes__ticket=ticket).select_related("dataset")
+    with _harmless(ticket, NoticeKind.RECIPIENT):
+        recipients_tell(ticket, nodes)
 
 
 def _letter(ticket: Ticket, kind: NoticeKind, person: TicketPayload | None, why: Told) -> None:
     if person is None or not _is_told(ticket, kind, person):
         return
     language = _language(ticket, person)
-    try:
-        with transaction.atomic(), translation.override(language):
-            mail_send(
-                kind=kind,
-                controller_id=ticket.controller_id,
-                recipient=person.contact,
-                language=language,
-                context=_values(ticket, kind, person, why),
-                ticket_id=ticket.pk,
-            )
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a letter, the move goes on
-        # No trace: it may quote data.
-        logger.error("A letter about ticket %s failed: %s", ticket.pk, type(error).__name__)  # noqa: TRY400
-        notice_unwritten(
-            kind=kind, controller_id=ticket.controller_id, language=language, ticket_id=ticket.pk
+    with _harmless(ticket, kind), translation.override(language):
+        mail_send(
+            kind=kind,
+            controller_id=ticket.controller_id,
+            recipient=person.contact,
+            language=language,
+            context=_values(ticket, kind, person, why),
+            ticket_id=ticket.pk,
         )
 
 
@@ -194,9 +197,10 @@ def _day(ticket: Ticket, name: str) -> str:
 
 
 def _event(ticket: Ticket, kind: EventKind, data: Mapping[str, str]) -> None:
-    event_emit(
-        kind=kind,
-        controller_id=ticket.controller_id,
-        subject={"ticket": str(ticket.pk)},
-        data={"reference": ticket.reference, **data},
-    )
+    with _harmless(ticket, None):
+        event_emit(
+            kind=kind,
+            controller_id=ticket.controller_id,
+            subject={"ticket": str(ticket.pk)},
+            data={"reference": ticket.reference, **data},
+        )
