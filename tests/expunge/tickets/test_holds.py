@@ -73,16 +73,13 @@ def test_a_ticket_resumes_only_when_its_last_hold_is_released(
 ) -> None:
     ticket = file_ticket()
     first, second = place("subject", erika), place("dataset", erika.dataset)
-    third = services.ticket_hold  # a hold over the ticket is placed through its hold, as any other
-    assert (
-        code_of(third, actor=cast.alice, ticket_id=ticket.pk, reason="litigation", text="More")
-        == "ticket_state"
-    )
-    third_hold = place("ticket", ticket)
+    again = {"actor": cast.alice, "ticket_id": ticket.pk, "reason": "litigation", "text": "More"}
+    assert code_of(services.ticket_hold, **again) == "ticket_state"
+    third = place("ticket", ticket)
     for hold in (second, first):
         release(cast, hold)
         assert state(ticket) == S.ON_HOLD
-    release(cast, third_hold)
+    release(cast, third)
     assert state(ticket) == S.UNDER_REVIEW
     assert code_of(release, cast=cast, hold=first) == "hold_released"
 
