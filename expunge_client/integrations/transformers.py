@@ -67,7 +67,7 @@ class ExpungeCallback(TrainerCallback):  # type: ignore[misc]  # transformers ha
         del control
         if not state.is_world_process_zero:
             return
-        folder = Path(args.output_dir) / FOLDER
+        folder = Path(str(args.output_dir)) / FOLDER
         model, words = kwargs["model"], kwargs.get("processing_class")
         getattr(model, "module", model).save_pretrained(folder)
         if words is not None:

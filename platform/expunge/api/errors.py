@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -56,6 +57,7 @@ def problem(
     }
 
 
+@csrf_exempt  # nothing happens here, and a script has no form to renew
 def not_found(request: HttpRequest, path: str = "") -> JsonResponse:
     """Answer an address the API does not have."""
     del request, path

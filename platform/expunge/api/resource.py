@@ -27,6 +27,7 @@ from expunge.api import conditions, idempotency
 from expunge.api.authentication import actor_of, grant_of
 from expunge.api.limits import TokenLimit, count_stranger, standing_of
 from expunge.api.schema import ProblemSchema
+from expunge.api.strict import check_kinds
 from expunge.common.errors import NotAllowedError
 
 Row = TypeVar("Row", bound=Model)
@@ -68,6 +69,7 @@ class Resource(APIView):
         """Return the checked body; a bad one raises DRF's ``ValidationError``."""
         checked = serializer(data=self.request.data)
         checked.is_valid(raise_exception=True)
+        check_kinds(checked, self.request.data)
         return dict(checked.validated_data)
 
     def read_query(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
@@ -158,7 +160,7 @@ class Resource(APIView):
         if kind is None or not hasattr(kind, "get"):
             raise conditions.nothing_to_match()
         conditions.change_lock(kind.__qualname__, *self.kwargs.values())
-        view = kind()
+        view: Any = kind()
         view.args, view.kwargs, view.request = self.args, self.kwargs, self.request
         seen = view.get(self.request, *self.args, **self.kwargs)
         conditions.match_or_refuse(conditions.etag_of(_rendered(seen)), wanted)

@@ -81,7 +81,7 @@ class TicketEvents(Resource):
             EventsQuery,
             OpenApiParameter(
                 "Last-Event-ID",
-                {"type": "string", "pattern": "^[0-9]{1,18}$"},
+                {"type": "string"},
                 OpenApiParameter.HEADER,
                 description="For a stream: the id of the last event that arrived.",
             ),

@@ -15,6 +15,7 @@ from expunge.accounts.permissions import Permission, controller_for
 from expunge.api.resource import ListResource, Resource
 
 ADMINISTER = [{Permission.ADMINISTER}]
+SETTINGS = ("name", "country", "subdivision", "time_zone")
 
 
 class OrganisationOut(serializers.Serializer[Any]):
@@ -76,7 +77,7 @@ class Organisation(Resource):
     def patch(self, request: Request) -> Response:
         """Change the settings of the organisation; deadlines that are stored stay as they are."""
         held = controller_for(self.actor, Permission.ADMINISTER, self.controller_id)
-        before = {name: getattr(held, name) for name in OrganisationIn().fields}
+        before = {name: getattr(held, name) for name in SETTINGS}
         changed = policies.controller_change(
             actor=self.actor,
             controller_id=self.controller_id,

@@ -47,7 +47,7 @@ class TrainingRunIn(serializers.Serializer[Any]):
     uri = serializers.CharField(max_length=500)
     layout = serializers.ChoiceField(["whole", "sharded"], default="whole")
     recipe = serializers.DictField(default=dict)
-    trained_on = TrainedOnIn(many=True, allow_empty=True, max_length=100)
+    trained_on = TrainedOnIn(many=True, allow_empty=True)
     parent = serializers.UUIDField(required=False, allow_null=True, default=None)  # type: ignore[assignment]
     parent_digest = serializers.RegexField(DIGEST, required=False, allow_null=True, default=None)
 

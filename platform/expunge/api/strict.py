@@ -1,0 +1,79 @@
+"""JSON as the schema says it: a number is no text, a text no number, and an id has one spelling.
+
+DRF's fields take ``0`` for ``"0"`` and ``"yes"`` for ``true``, for they serve forms too. Here a
+body is checked against the kinds of its fields first, so that a mistake is told and not guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+TEXTS = (
+    serializers.CharField,
+    serializers.ChoiceField,
+    serializers.DateField,
+    serializers.DateTimeField,
+)
+
+
+def check_kinds(serializer: serializers.Serializer[Any], body: Any) -> None:
+    """Raise DRF's ``ValidationError`` for parts of a body that are of another kind than said."""
+    if isinstance(body, Mapping):
+        wrong = dict(_wrong(serializer, body))
+        if wrong:
+            raise serializers.ValidationError(wrong)
+
+
+def _wrong(
+    serializer: serializers.Serializer[Any], body: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    for name, field in serializer.fields.items():
+        if name in body and not field.read_only:
+            said = _complaint(field, body[name])
+            if said:
+                yield name, said
+
+
+def _complaint(field: Any, value: Any) -> Any:
+    """Return what is wrong with a value, or nothing."""
+    if value is None:
+        return None  # whether it may be null is the field's own affair
+    if isinstance(field, serializers.BaseSerializer):
+        return _inner(field, value)
+    if isinstance(field, serializers.ListField):
+        return _each(field.child, value)
+    return None if _fits(field, value) else [_error(field)]
+
+
+def _inner(field: Any, value: Any) -> Any:
+    if isinstance(field, serializers.ListSerializer):
+        return _each(field.child, value)
+    return dict(_wrong(field, value)) if isinstance(value, Mapping) else None
+
+
+def _each(child: Any, values: Any) -> Any:
+    found = [_complaint(child, value) for value in values] if isinstance(values, list) else []
+    return next((said for said in found if said), None)
+
+
+def _fits(field: Any, value: Any) -> bool:
+    if isinstance(field, serializers.UUIDField):
+        return isinstance(value, str) and UUID.fullmatch(value) is not None
+    if isinstance(field, serializers.BooleanField):
+        return isinstance(value, bool)
+    if isinstance(field, serializers.MultipleChoiceField):
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if isinstance(field, serializers.IntegerField):
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str) if isinstance(field, TEXTS) else True
+
+
+def _error(field: Any) -> ErrorDetail:
+    kind = type(field).__name__.removesuffix("Field").lower()
+    return ErrorDetail(f"This is not of the kind '{kind}'.", code="invalid")
