@@ -19,6 +19,7 @@ from django.utils.http import urlencode
 
 from expunge.accounts.permissions import Actor
 from expunge.common.crypto import DecryptionError, decrypt, encrypt
+from expunge.jobs.selectors import tickets_stuck
 from expunge.tickets.listing import (
     GROUPS,
     WINDOWS,
@@ -31,7 +32,6 @@ from expunge.tickets.models import Ticket
 from expunge.tickets.regimes import regimes
 from expunge.tickets.states import TicketState
 from expunge.web.parse import optional_day, optional_moment, optional_uuid
-from expunge.web.stuck import tickets_stuck
 
 SEARCHES = "ticket-searches"
 MOST_SEARCHES = 5

@@ -12,13 +12,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from expunge.accounts.permissions import Actor
+from expunge.jobs.selectors import tickets_stuck
 from expunge.registry.models import AlertState
 from expunge.registry.suppression import alerts_visible
 from expunge.tickets import worklists
 from expunge.tickets.models import Ticket
 from expunge.tickets.statistics import deadlines_kept, tallies, throughput
 from expunge.web.access import actor_of, page
-from expunge.web.stuck import tickets_stuck
 from expunge.web.weeks_chart import weeks_chart
 
 ROWS = 8
