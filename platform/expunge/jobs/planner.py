@@ -125,11 +125,9 @@ def next_step(
     organisation's policy lets be tried; empty means all.
     """
     ladder = ladder_for(layout, profile, allowed)
-    if not ladder and ladder_for(layout, profile):
-        why = f"the organisation's policy allows no method for a model of the layout '{layout}'"
-        return Step(None, why, "no_method")
     if not ladder:
-        return Step(None, f"no method fits a model of the layout '{layout}'", "no_method")
+        why = "the policy allows no method that" if allowed else "no method"
+        return Step(None, f"{why} fits a model of the layout '{layout}'", "no_method")
     if not past:
         return Step(ladder[0], f"{ladder[0].method} is the first rung for a {layout} model")
     last = past[-1]
