@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PLATFORM = Path(__file__).resolve().parents[2] / "platform" / "expunge"
-WRITERS = {"ticket_move", "job_move", "attempt_move", "batch_move", "review_move"}
+# Rows of the outbox have states of their own, and these writers.
+OUTBOX = {"mail_send", "notice_unwritten", "row_claim", "delivery_retry"}
+WRITERS = OUTBOX | {"ticket_move", "job_move", "attempt_move", "batch_move", "review_move"}
 SETTERS = {"update", "create", "get_or_create", "update_or_create", "acreate", "aupdate"}
 
 
