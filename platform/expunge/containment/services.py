@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -233,7 +234,7 @@ def _choose(ticket: Ticket, actor: Actor, *, keep: bool, reason: ChoiceReason) -
 
 
 def _announce(
-    bundle: ContainmentBundle, action: AuditAction, event: EventKind, found: dict[str, object]
+    bundle: ContainmentBundle, action: AuditAction, event: EventKind, found: Mapping[str, Any]
 ) -> None:
     subject = {
         "bundle": str(bundle.pk),
