@@ -21,7 +21,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from pydantic import TypeAdapter
 
@@ -169,19 +169,22 @@ def folders_sweep() -> None:
     for work_id in (UUID(name) for name in names if _is_id(name)):
         # The row stays locked meanwhile, so nobody can take the lease and start a process here.
         with transaction.atomic():
-            row = _leased(work_id)
-            if row is None or row.state not in {RUNNING, "queued"}:
+            found = _leased(work_id)
+            if found is None:
                 _abandon(work_id, remove=True)
-            elif not row.held:  # type: ignore[union-attr] - annotated by the query
+            elif not found:
                 _abandon(work_id, remove=False)
 
 
-def _leased(work_id: UUID) -> Batch | Reverification | None:
-    for kind in (Batch, Reverification):
-        rows = kind.objects.select_for_update(no_key=True).filter(pk=work_id)  # type: ignore[attr-defined]
-        found: Batch | Reverification | None = rows.annotate(held=Q(lease_until__gt=Now())).first()
-        if found is not None:
-            return found
+def _leased(work_id: UUID) -> bool | None:
+    """Lock the row and say whether a lease is held; ``None`` when it is over or not there."""
+    batch: QuerySet[Batch] = Batch.objects.filter(pk=work_id)
+    review: QuerySet[Reverification] = Reverification.objects.filter(pk=work_id)
+    for rows in (batch, review):
+        waiting = rows.select_for_update(no_key=True).filter(state__in=(RUNNING, "queued"))
+        held = waiting.annotate(held=Q(lease_until__gt=Now())).values_list("held", flat=True)
+        for answer in held:
+            return bool(answer)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,10 +14,14 @@ from expunge.certificates import services
 from expunge.certificates.envelope import STATUS_TYPE, unseal
 from expunge.certificates.models import Certificate
 from expunge.certificates.services import certificate_issue
+from expunge.common.clock import now
+from expunge.jobs.models import Attempt, Reverification
+from expunge.registry.models import ModelVersion
 from expunge.tickets.models import Ticket
 from tests.expunge.certificates.samples import FACTS
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People
+from tests.expunge.tour import tour
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,6 +86,31 @@ def test_everyone_may_fetch_the_signed_list(cast: People, certificate: Certifica
     payload = unseal(answer.content, STATUS_TYPE).payload
     assert certificate.number.encode() in payload
     assert str(certificate.ticket_id).encode() not in payload
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("held_up", "Held up"), ("inconclusive", "Cannot be told")]
+)
+def test_ticket_and_model_say_what_became_of_a_certificate(
+    cast: People, tmp_path: Path, state: str, words: str
+) -> None:
+    tour(cast, tmp_path, certified=True)
+    found = Certificate.objects.get()
+    basis = Attempt.objects.filter(job__ticket_id=found.ticket_id).latest("created_at")
+    version = ModelVersion.objects.latest("created_at")
+    Reverification.objects.create(
+        certificate=found,
+        ticket_id=found.ticket_id,
+        version=version,
+        basis=basis,
+        state=state,
+        ended_at=now(),
+        report={"summary": "It was attacked again."},
+    )
+    client = signed_in(cast.dora)
+    for address in (f"/tickets/{found.ticket_id}/", f"/models/{version.model_id}/"):
+        page = client.get(address).content.decode()
+        assert words in page and "It was attacked again." in page and found.number in page
 
 
 def test_a_certificate_that_is_not_there_cannot_be_revoked(cast: People) -> None:
