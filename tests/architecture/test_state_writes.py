@@ -9,7 +9,9 @@ from pathlib import Path
 PLATFORM = Path(__file__).resolve().parents[2] / "platform" / "expunge"
 # Rows of the outbox have states of their own, and these writers.
 OUTBOX = {"mail_send", "notice_unwritten", "row_claim", "delivery_retry"}
-WRITERS = OUTBOX | {"ticket_move", "job_move", "attempt_move", "batch_move", "review_move"}
+# So have alerts of the suppression ledger.
+ALERTS = {"alert_decide", "alert_resolve"}
+WRITERS = OUTBOX | ALERTS | {"ticket_move", "job_move", "attempt_move", "batch_move", "review_move"}
 SETTERS = {"update", "create", "get_or_create", "update_or_create", "acreate", "aupdate"}
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -93,21 +94,23 @@ def _journey(
     age = YEARS if ended else timedelta(days=OPEN_DAYS)
     received = now() - age * rng.random()
     regime = rng.choice(list(GROUNDS))
-    ticket = _ticket(staff, rng, regime, received)
-    ticket.state, ticket.outcome = str(route[-1]), str(outcome)
-    if S.ON_HOLD in route:
-        ticket.held_from = str(route[-2])
-    if S.AWAITING_APPROVAL in route:
-        ticket.reviewer = staff.officers[0]
-    if S.APPROVED in route:
-        ticket.approver = staff.approver
+    ticket = _ticket(
+        staff,
+        regime,
+        received,
+        state=str(route[-1]),
+        outcome=str(outcome),
+        held_from=str(route[-2]) if S.ON_HOLD in route else "",
+        reviewer=staff.officers[0] if S.AWAITING_APPROVAL in route else None,
+        approver=staff.approver if S.APPROVED in route else None,
+        requester=rng.choice(staff.engineers),
+        ended_at=received + timedelta(days=20 * rng.random()) if ended else None,
+    )
     key = None if ended else _seal(ticket)
-    if ended:
-        ticket.ended_at = received + timedelta(days=20 * rng.random())
     return Journey(ticket, key, TicketScope(ticket=ticket, node_id=patient), _moves(ticket, route))
 
 
-def _ticket(staff: Staff, rng: random.Random, regime: str, received: datetime) -> Ticket:
+def _ticket(staff: Staff, regime: str, received: datetime, **columns: Any) -> Ticket:
     controller = staff.controller
     ground = GROUNDS[regime]
     place = Establishment(controller.country, controller.subdivision, controller.time_zone)
@@ -122,8 +125,8 @@ def _ticket(staff: Staff, rng: random.Random, regime: str, received: datetime) -
         received_at=received,
         due_on=clock.due,
         clock=clock.to_json(),
-        requester=rng.choice(staff.engineers),
         payload=b"",
+        **columns,
     )
 
 
