@@ -13,7 +13,12 @@ from django.core.exceptions import RequestDataTooBig
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, NotAuthenticated
+from rest_framework.exceptions import (
+    AuthenticationFailed,
+    MethodNotAllowed,
+    NotAuthenticated,
+    ValidationError,
+)
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.renderers import JSONRenderer
@@ -33,6 +38,7 @@ from expunge.common.errors import NotAllowedError
 Row = TypeVar("Row", bound=Model)
 Needs = Mapping[str, Sequence[AbstractSet[Permission]]]
 JSON = "application/json"
+LARGEST_PAGE = 200
 
 
 class Resource(APIView):
@@ -140,6 +146,7 @@ class Resource(APIView):
             raise MethodNotAllowed(request.method or "")
         act = partial(handler, request, *self.args, **self.kwargs)
         if method in {"get", "head"}:
+            _refuse_empty(request)
             return _conditional(request, act())
         return act() if method == "options" else self._change(request, act)
 
@@ -180,7 +187,16 @@ class Pages(CursorPagination):
 
     page_size = 50
     page_size_query_param = "page_size"
-    max_page_size = 200
+    max_page_size = LARGEST_PAGE
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the size asked for; raises ``ValidationError`` when there is no such size."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked[:9]) <= LARGEST_PAGE:
+            raise ValidationError({"page_size": [f"A page has 1 to {LARGEST_PAGE} items."]})
+        return int(asked)
 
 
 class ListResource(Resource, GenericAPIView[Row]):
@@ -213,6 +229,13 @@ def _conditional(request: Request, answer: HttpResponseBase) -> HttpResponseBase
         answer = Response(status=304)
     answer["ETag"] = etag
     return answer
+
+
+def _refuse_empty(request: Request) -> None:
+    """Refuse a query that names something and leaves it empty: DRF would take it as not given."""
+    empty = [name for name, values in request.query_params.lists() if "" in values]
+    if empty:
+        raise ValidationError({name: ["Give a value, or leave it out."] for name in empty})
 
 
 def _given(stored: idempotency.Stored, *, replayed: bool) -> HttpResponse:

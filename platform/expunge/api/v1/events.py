@@ -88,7 +88,7 @@ class TicketEvents(Resource):
         ],
         responses={
             (200, "application/json"): NewsOut,
-            (200, "text/event-stream"): OpenApiTypes.STR,
+            (200, "text/event-stream"): OpenApiTypes.ANY,
         },
     )
     def get(self, request: Request, ticket_id: UUID) -> HttpResponseBase:

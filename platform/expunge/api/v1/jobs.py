@@ -39,16 +39,16 @@ class AttemptLine(serializers.Serializer[Any]):
 
 
 class AttemptOut(AttemptLine):
-    """An attempt in full: the library's result and the verifier's report."""
+    """An attempt in full: the library's result and the verifier's report, `null` where none is."""
 
     job = serializers.UUIDField(source="job_id")
     settings = serializers.JSONField()
     seed = serializers.IntegerField()
     cancel_requested = serializers.BooleanField()
     preregistration = serializers.CharField()
-    result = serializers.JSONField(allow_null=True)
-    report = serializers.JSONField(allow_null=True)
-    failure = serializers.JSONField(allow_null=True)
+    result = serializers.JSONField()
+    report = serializers.JSONField()
+    failure = serializers.JSONField()
 
 
 class JobOut(serializers.Serializer[Any]):

@@ -209,7 +209,7 @@ class StatusLinks(Resource):
         address = status_link_make(actor=self.actor, ticket_id=ticket_id)
         return Response(LinkOut({"address": address}).data, status=201)
 
-    @extend_schema(operation_id="status_links_revoke", responses=RevokedOut)
+    @extend_schema(operation_id="status_links_revoke", responses={200: RevokedOut})
     def delete(self, request: Request, ticket_id: UUID) -> Response:
         """Revoke every link to the ticket."""
         number = status_links_revoke(actor=self.actor, ticket_id=ticket_id)
