@@ -1,4 +1,4 @@
-"""Requests through the public form: received, confirmed by code, made a ticket or declined.
+"""Requests through the public form: received, made a ticket, declined or taken back.
 
 Nothing here says whether a person is known: what is received is stored and answered alike.
 """
@@ -23,16 +23,8 @@ from expunge.common.errors import ConflictError, InvalidInputError, NotFoundErro
 from expunge.notices.kinds import NoticeKind
 from expunge.notices.services import is_mail_address
 from expunge.subjects.access import PERSON
-from expunge.subjects.codes import (
-    LIFETIME,
-    MOST_SENDS,
-    MOST_TRIES,
-    PAUSE_BETWEEN,
-    code_digest,
-    code_fits,
-    code_new,
-)
 from expunge.subjects.identity import identity_proven_by_mail
+from expunge.subjects.intake_codes import intake_code_mail
 from expunge.subjects.intake_payload import (
     IntakePayload,
     payload_open,
@@ -43,6 +35,7 @@ from expunge.subjects.kinds import DeclineReason, IntakeStanding
 from expunge.subjects.letters import intake_letter
 from expunge.subjects.links import link_for_intake
 from expunge.subjects.models import IntakeRequest, StatusLink
+from expunge.subjects.selectors import intake_waiting, intakes_for
 from expunge.tickets.clocks import Establishment, deadline
 from expunge.tickets.intake import new_reference
 from expunge.tickets.models import Ticket
@@ -50,7 +43,6 @@ from expunge.tickets.payload import TicketPayload
 from expunge.tickets.regimes import regime_named
 from expunge.tickets.services import ticket_file
 
-PURPOSE = "intake-address"
 MOST_WAITING = 10_000
 """So many requests of one organisation may wait; a flood beyond them is turned away."""
 
@@ -102,7 +94,7 @@ def intake_receive(
     if not quiet:
         intake_letter(intake, payload, NoticeKind.ACKNOWLEDGEMENT, status_link=link)
     if not quiet and is_mail_address(payload.contact):
-        _code_send(intake, payload)
+        intake_code_mail(intake, payload)
     return intake, link
 
 
@@ -151,56 +143,10 @@ def intake_withdraw(*, actor: Actor, intake_id: UUID) -> IntakeRequest:
     Raises:
         ConflictError: ``intake_decided``.
     """
-    intake = _waiting(intakes_for(actor).filter(pk=intake_id))
+    intake = intake_waiting(intakes_for(actor).filter(pk=intake_id))
     _decide(intake, actor, IntakeStanding.WITHDRAWN)
     _audit(AuditAction.INTAKE_WITHDRAWN, intake, actor, {})
     return intake
-
-
-@transaction.atomic
-def intake_code_send(*, intake_id: UUID) -> None:
-    """Mail a fresh code to a waiting request's address, as often as the limits allow.
-
-    Raises:
-        ConflictError: ``intake_decided``, ``no_mail_address``, ``too_many_codes``.
-    """
-    intake = _waiting(IntakeRequest.objects.filter(pk=intake_id))
-    payload = payload_open(intake)
-    if payload is None or not is_mail_address(payload.contact):
-        raise ConflictError("no_mail_address", "You gave us no mail address.")
-    sent_at = intake.code_expires_at - LIFETIME if intake.code_expires_at else None
-    if intake.code_sends >= MOST_SENDS or (sent_at and sent_at > now() - PAUSE_BETWEEN):
-        raise ConflictError("too_many_codes", "A code was sent just now, or too many were before.")
-    _code_send(intake, payload)
-
-
-def intake_code_enter(*, intake_id: UUID, code: str) -> None:
-    """Try a code; the right one shows that the mail address is the person's.
-
-    Raises:
-        ConflictError: ``intake_decided``, ``code_used_up``.
-        InvalidInputError: ``code_wrong``.
-    """
-    with transaction.atomic():
-        intake = _waiting(IntakeRequest.objects.filter(pk=intake_id))
-        expires_at = intake.code_expires_at
-        usable = expires_at is not None and expires_at > now() and intake.code_tries < MOST_TRIES
-        fits = usable and code_fits(
-            code,
-            intake.code_digest,
-            purpose=PURPOSE,
-            request=intake.pk,
-            expires_at=expires_at or now(),
-        )
-        if usable:
-            intake.code_tries += 1
-        if fits:
-            intake.shown_at, intake.code_digest = now(), None
-        intake.save(update_fields=["code_tries", "shown_at", "code_digest"])
-    if not usable:
-        raise ConflictError("code_used_up", "This code is no longer good. Ask for a new one.")
-    if not fits:
-        raise InvalidInputError("code_wrong", "This is not the code of our letter.", field="code")
 
 
 @transaction.atomic
@@ -224,7 +170,7 @@ def intake_file(  # noqa: PLR0913 - a ticket is filed once, whole
         NotFoundError: ``intake_unknown``.
         ConflictError: ``intake_decided``; and what :func:`ticket_file` raises.
     """
-    intake = _waiting(intakes_for(actor).filter(pk=intake_id))
+    intake = intake_waiting(intakes_for(actor).filter(pk=intake_id))
     said = payload_open(intake)
     ticket = ticket_file(
         actor=actor,
@@ -258,7 +204,7 @@ def intake_decline(*, actor: Actor, intake_id: UUID, reason: str, text: str) -> 
         InvalidInputError: ``reason_unknown``, ``text_missing``.
         ConflictError: ``intake_decided``.
     """
-    intake = _waiting(intakes_for(actor).filter(pk=intake_id))
+    intake = intake_waiting(intakes_for(actor).filter(pk=intake_id))
     actor.require(Permission.TICKET_REVIEW, intake.controller_id)
     if reason not in DeclineReason.values:
         raise InvalidInputError(
@@ -281,50 +227,6 @@ def intake_decline(*, actor: Actor, intake_id: UUID, reason: str, text: str) -> 
     _decide(intake, actor, IntakeStanding.DECLINED, reason=reason)
     _audit(AuditAction.INTAKE_DECLINED, intake, actor, {"reason": reason})
     return intake
-
-
-def intakes_for(actor: Actor) -> Any:
-    """Return the requests of the organisations for which the actor may file, oldest first."""
-    return IntakeRequest.objects.filter(
-        controller_id__in=actor.controllers(Permission.TICKET_FILE)
-    ).select_related("controller", "decided_by", "ticket")
-
-
-def intake_get(actor: Actor, intake_id: UUID) -> IntakeRequest:
-    """Return one request; raises ``intake_unknown``."""
-    found: IntakeRequest | None = intakes_for(actor).filter(pk=intake_id).first()
-    if found is None:
-        raise NotFoundError("intake_unknown", "There is no such request for you.")
-    return found
-
-
-def _waiting(found: Any) -> IntakeRequest:
-    intake: IntakeRequest | None = found.select_for_update(of=("self",)).first()
-    if intake is None:
-        raise NotFoundError("intake_unknown", "There is no such request for you.")
-    if intake.standing != IntakeStanding.WAITING:
-        raise ConflictError("intake_decided", "This request has been decided already.")
-    return intake
-
-
-def _code_send(intake: IntakeRequest, payload: IntakePayload) -> None:
-    code, expires_at = code_new(), (now() + LIFETIME).replace(microsecond=0)
-    intake.code_digest = code_digest(
-        code, purpose=PURPOSE, request=intake.pk, expires_at=expires_at
-    )
-    intake.code_expires_at, intake.code_tries = expires_at, 0
-    intake.code_sends += 1
-    intake.save(update_fields=["code_digest", "code_expires_at", "code_tries", "code_sends"])
-    link = link_for_intake(intake)
-    intake_letter(
-        intake,
-        payload,
-        NoticeKind.IDENTITY_REQUEST,
-        code=code,
-        valid_until=f"{expires_at:%Y-%m-%d %H:%M} UTC",
-        identity_link=link,
-        status_link=link,
-    )
 
 
 def _decide(intake: IntakeRequest, actor: Actor, standing: IntakeStanding, **columns: Any) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from expunge.accounts.permissions import Actor, Permission
+from expunge.common.errors import ConflictError, NotFoundError
 from expunge.notices.services import is_mail_address
-from expunge.subjects.kinds import Evidence, Level, Method, Standing
-from expunge.subjects.models import IdentityCheck
+from expunge.subjects.kinds import Evidence, IntakeStanding, Level, Method, Standing
+from expunge.subjects.models import IdentityCheck, IntakeRequest
 from expunge.tickets.models import Ticket
 from expunge.tickets.payload import text_decrypt, ticket_key
 from expunge.tickets.selectors import ticket_payload
@@ -83,3 +86,33 @@ def identity_of(actor: Actor, ticket: Ticket) -> Identity:
     )
     payload = ticket_payload(actor, ticket) if awaited else None
     return Identity(checks, awaited, payload is not None and is_mail_address(payload.contact))
+
+
+def intakes_for(actor: Actor) -> Any:
+    """Return the requests of the organisations for which the actor may file, oldest first."""
+    return IntakeRequest.objects.filter(
+        controller_id__in=actor.controllers(Permission.TICKET_FILE)
+    ).select_related("controller", "decided_by", "ticket")
+
+
+def intake_get(actor: Actor, intake_id: UUID) -> IntakeRequest:
+    """Return one request; raises ``intake_unknown``."""
+    found: IntakeRequest | None = intakes_for(actor).filter(pk=intake_id).first()
+    if found is None:
+        raise NotFoundError("intake_unknown", "There is no such request for you.")
+    return found
+
+
+def intake_waiting(found: Any) -> IntakeRequest:
+    """Lock one request of ``found`` that nobody has decided.
+
+    Raises:
+        NotFoundError: ``intake_unknown``.
+        ConflictError: ``intake_decided``.
+    """
+    intake: IntakeRequest | None = found.select_for_update(of=("self",)).first()
+    if intake is None:
+        raise NotFoundError("intake_unknown", "There is no such request for you.")
+    if intake.standing != IntakeStanding.WAITING:
+        raise ConflictError("intake_decided", "This request has been decided already.")
+    return intake

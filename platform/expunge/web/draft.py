@@ -21,8 +21,9 @@ from expunge.common.clock import local_date, now
 from expunge.common.errors import ConflictError, NotAllowedError
 from expunge.registry import selectors
 from expunge.registry.models import Dataset, ModelVersion
-from expunge.subjects.intake import intake_file, intake_get
+from expunge.subjects.intake import intake_file
 from expunge.subjects.intake_payload import payload_open
+from expunge.subjects.selectors import intake_get
 from expunge.tickets.models import Ticket
 from expunge.tickets.payload import TicketPayload
 from expunge.tickets.services import ticket_file

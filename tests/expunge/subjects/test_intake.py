@@ -12,8 +12,10 @@ from expunge.accounts.models import ControllerPolicy
 from expunge.notices.models import Notice
 from expunge.registry.models import ScopeNode
 from expunge.subjects import intake as service
+from expunge.subjects import intake_codes as codes
 from expunge.subjects.intake_payload import IntakePayload, payload_open
 from expunge.subjects.models import IntakeKey, IntakeRequest
+from expunge.subjects.selectors import intakes_for
 from expunge.tickets.models import Ticket
 from expunge.tickets.payload import TicketPayload, payload_decrypt
 from expunge.tickets.states import TicketState
@@ -76,7 +78,7 @@ def test_the_clock_of_its_ticket_runs_from_receipt_and_the_payload_is_shredded(
 
 def test_a_confirmed_address_is_an_identity_of_low_level(cast: People, erika: ScopeNode) -> None:
     intake = received(cast)
-    service.intake_code_enter(intake_id=intake.pk, code=mailed_code())
+    codes.intake_code_enter(intake_id=intake.pk, code=mailed_code())
     ticket = filed(cast, intake, erika)
     assert ticket.state == TicketState.UNDER_REVIEW
     check = ticket.identity_checks.get()
@@ -85,7 +87,7 @@ def test_a_confirmed_address_is_an_identity_of_low_level(cast: People, erika: Sc
 
 def test_a_confirmed_address_says_nothing_of_another_one(cast: People, erika: ScopeNode) -> None:
     intake = received(cast)
-    service.intake_code_enter(intake_id=intake.pk, code=mailed_code())
+    codes.intake_code_enter(intake_id=intake.pk, code=mailed_code())
     other = TicketPayload("Erika Mustermann", "somebody@else.example")
     assert filed(cast, intake, erika, payload=other).state == TicketState.IDENTITY_PENDING
 
@@ -93,11 +95,11 @@ def test_a_confirmed_address_says_nothing_of_another_one(cast: People, erika: Sc
 def test_codes_of_a_request_are_bounded(cast: People) -> None:
     intake = received(cast)
     code = mailed_code()
-    enter = service.intake_code_enter
+    enter = codes.intake_code_enter
     for _ in range(5):
         assert code_of(enter, intake_id=intake.pk, code="22222-22222") == "code_wrong"
     assert code_of(enter, intake_id=intake.pk, code=code) == "code_used_up"
-    assert code_of(service.intake_code_send, intake_id=intake.pk) == "too_many_codes"
+    assert code_of(codes.intake_code_send, intake_id=intake.pk) == "too_many_codes"
 
 
 def test_declining_tells_the_person_and_destroys_what_they_wrote(cast: People) -> None:
@@ -154,7 +156,7 @@ def test_who_may_deal_with_the_queue(
 ) -> None:
     actor = getattr(cast, name)
     intake = received(cast)
-    assert service.intakes_for(actor).exists() == files
+    assert intakes_for(actor).exists() == files
     given = {"actor": actor, "intake_id": intake.pk, "reason": "abuse", "text": "x"}
     if not declines:
         refused = "permission_missing" if files else "intake_unknown"

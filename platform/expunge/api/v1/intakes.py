@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.api.v1.tickets import LONGEST_TEXT, SubjectOut
-from expunge.subjects.intake import intake_decline, intake_file, intake_get, intakes_for
+from expunge.subjects.intake import intake_decline, intake_file
 from expunge.subjects.intake_payload import payload_open
 from expunge.subjects.kinds import DeclineReason, IntakeStanding
 from expunge.subjects.models import IntakeRequest
+from expunge.subjects.selectors import intake_get, intakes_for
 from expunge.tickets.payload import TicketPayload
 from expunge.tickets.regimes import regimes
 

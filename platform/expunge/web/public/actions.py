@@ -8,7 +8,8 @@ from expunge.certificates.selectors import certificate_pdf, certificates_of
 from expunge.common.errors import ConflictError, NotFoundError
 from expunge.subjects.access import PERSON
 from expunge.subjects.identity import identity_code_enter, identity_code_send
-from expunge.subjects.intake import intake_code_enter, intake_code_send, intake_withdraw
+from expunge.subjects.intake import intake_withdraw
+from expunge.subjects.intake_codes import intake_code_enter, intake_code_send
 from expunge.subjects.models import StatusLink
 from expunge.tickets.services import ticket_withdraw
 

@@ -14,9 +14,10 @@ from expunge.accounts.permissions import Permission
 from expunge.accounts.selectors import controllers_of
 from expunge.common.errors import InvalidInputError
 from expunge.subjects.duplicates import tickets_about
-from expunge.subjects.intake import intake_decline, intake_get, intake_open, intakes_for
+from expunge.subjects.intake import intake_decline, intake_open
 from expunge.subjects.intake_payload import payload_open
 from expunge.subjects.kinds import IntakeStanding
+from expunge.subjects.selectors import intake_get, intakes_for
 from expunge.tickets.regimes import regime_named
 from expunge.web.access import actor_of, page
 from expunge.web.draft import draft_from_intake, drafts_of_intake_forget
