@@ -23,4 +23,4 @@ USER expunge
 ENV DJANGO_SETTINGS_MODULE=expunge.config.settings.production EXPUNGE_VAR=/data PYTHONUNBUFFERED=1
 VOLUME /data
 EXPOSE 8000
-CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--workers", "3", "expunge.config.wsgi:application"]
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--workers", "3", "--threads", "8", "expunge.config.wsgi:application"]
