@@ -18,6 +18,8 @@ from expunge.tickets.models import HoldKind, LegalHold
 from expunge.tickets.reasons import HoldReason, ReleaseReason
 
 LONGEST_TEXT = 4000
+HOLD_KINDS, HOLD_REASONS = HoldKind.values, HoldReason.values
+RELEASE_REASONS = ReleaseReason.values
 PLACES = {"POST": [{Permission.TICKET_VIEW, Permission.TICKET_REVIEW}]}
 READS = {"GET": [{Permission.TICKET_VIEW}]}
 
@@ -32,9 +34,9 @@ class HoldOut(serializers.Serializer[Any]):
     """A legal hold. ``authority`` is empty for those who neither review nor approve."""
 
     id = serializers.UUIDField(source="pk")
-    kind = serializers.ChoiceField(HoldKind.values)
+    kind = serializers.ChoiceField(HOLD_KINDS)
     target = serializers.UUIDField(source="target_id")
-    reason = serializers.ChoiceField(HoldReason.values)
+    reason = serializers.ChoiceField(HOLD_REASONS)
     authority = serializers.SerializerMethodField()
     placed_at = serializers.DateTimeField(source="created_at")
     placed_by = PersonOut(allow_null=True)
@@ -50,16 +52,16 @@ class HoldOut(serializers.Serializer[Any]):
 class HoldIn(serializers.Serializer[Any]):
     """A new hold: over a node of a scope tree, a dataset, a model or a ticket."""
 
-    kind = serializers.ChoiceField(HoldKind.values)
+    kind = serializers.ChoiceField(HOLD_KINDS)
     target = serializers.UUIDField()
-    reason = serializers.ChoiceField(HoldReason.values)
+    reason = serializers.ChoiceField(HOLD_REASONS)
     authority = serializers.CharField(max_length=LONGEST_TEXT)
 
 
 class HoldReleaseIn(serializers.Serializer[Any]):
     """Why a hold ends."""
 
-    reason = serializers.ChoiceField(ReleaseReason.values)
+    reason = serializers.ChoiceField(RELEASE_REASONS)
     text = serializers.CharField(max_length=LONGEST_TEXT)
 
 

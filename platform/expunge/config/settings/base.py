@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from expunge.config import embedded, environment
+from expunge.config.settings.api import *
+from expunge.config.settings.schedule import *
 from expunge.config.settings.sign_in import *
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -155,43 +156,6 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["expunge.api.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["expunge.api.parsers.BoundedJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["expunge.api.limits.TokenLimit"],
-    "EXCEPTION_HANDLER": "expunge.api.errors.problem_handler",
-    "UNAUTHENTICATED_USER": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Expunge API",
-    "DESCRIPTION": "Deletion requests for trained models: file, watch, and fetch the evidence.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {
-        "TicketState": "expunge.api.v1.tickets.STATES",
-        "JobState": "expunge.api.v1.jobs.JOB_STATES",
-        "AttemptState": "expunge.api.v1.jobs.ATTEMPT_STATES",
-        "ReverificationState": "expunge.api.v1.reverifications.REVIEW_STATES",
-        "Arm": "expunge.registry.models.Arm",
-        "EventKind": "expunge.api.v1.webhooks.EVENTS",
-        "OutboxState": "expunge.api.v1.webhooks.OUTBOX_STATES",
-        "NoticeKind": "expunge.api.v1.notices.NOTICES",
-        "Language": "expunge.api.v1.notices.LANGUAGES",
-        "RecipientRole": "expunge.api.v1.recipients.ROLES",
-        "RecipientExcuse": "expunge.api.v1.recipients.EXCUSES",
-        "Role": "expunge.accounts.models.Role",
-        "Scope": "expunge.api.v1.tokens.SCOPES",
-        "IdentityLevel": "expunge.api.v1.subjects.LEVELS",
-        "IdentityStanding": "expunge.api.v1.subjects.STANDINGS",
-        "IntakeStanding": "expunge.api.v1.intakes.INTAKE_STANDINGS",
-        "DeclineReason": "expunge.api.v1.intakes.DECLINE_REASONS",
-    },
-}
-
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -230,13 +194,6 @@ LOGGING = {
 }
 
 # The platform's own choices, one place each.
-# Calls a minute: of a token, and of an address that shows no good one.
-EXPUNGE_API_CALLS = int(os.environ.get("EXPUNGE_API_CALLS", "600"))
-EXPUNGE_API_STRANGER_CALLS = int(os.environ.get("EXPUNGE_API_STRANGER_CALLS", "60"))
-# Who waits for news of a ticket keeps a thread of the web server: so many in one process, and a
-# stream no longer than this.
-EXPUNGE_API_WAITERS = int(os.environ.get("EXPUNGE_API_WAITERS", "2"))
-EXPUNGE_API_STREAM_SECONDS = int(os.environ.get("EXPUNGE_API_STREAM_SECONDS", "60"))
 EXPUNGE_ATTEMPTS_DIR = VAR / "attempts"
 EXPUNGE_ARTIFACTS_URI = os.environ.get("EXPUNGE_ARTIFACTS_URI", str(VAR / "artifacts"))
 EXPUNGE_CERTIFICATES_DIR = VAR / "certificates"
@@ -265,7 +222,6 @@ EXPUNGE_REVERIFY_AT_ONCE = int(os.environ.get("EXPUNGE_REVERIFY_AT_ONCE", "1"))
 # A ticket whose work has not moved for so long is shown as stuck.
 EXPUNGE_STUCK_MINUTES = int(os.environ.get("EXPUNGE_STUCK_MINUTES", "60"))
 EXPUNGE_LEASE_SECONDS = int(os.environ.get("EXPUNGE_LEASE_SECONDS", "60"))
-EXPUNGE_RECLAIM_SECONDS = int(os.environ.get("EXPUNGE_RECLAIM_SECONDS", "15"))
 # Letters: who they come from, and the domain in their Message-ID.
 DEFAULT_FROM_EMAIL = os.environ.get("EXPUNGE_MAIL_FROM", "expunge@localhost")
 EXPUNGE_MAIL_DOMAIN = os.environ.get("EXPUNGE_MAIL_DOMAIN", "expunge.localhost")
@@ -276,7 +232,6 @@ EMAIL_HOST_PASSWORD = environment.read("EXPUNGE_MAIL_PASSWORD")
 EMAIL_USE_TLS = os.environ.get("EXPUNGE_MAIL_TLS", "") == "starttls"
 EMAIL_USE_SSL = os.environ.get("EXPUNGE_MAIL_TLS", "") == "tls"
 EMAIL_TIMEOUT = 20
-EXPUNGE_OUTBOX_SECONDS = int(os.environ.get("EXPUNGE_OUTBOX_SECONDS", "30"))
 # Webhooks over plain HTTP and to this machine itself: for development and tests only.
 EXPUNGE_WEBHOOK_LOOPBACK = False
 EXPUNGE_WEBHOOK_PORTS = [
@@ -291,33 +246,4 @@ EXPUNGE_STATUS_LINK_DAYS = int(os.environ.get("EXPUNGE_STATUS_LINK_DAYS", "365")
 EXPUNGE_IDENTITY_REMINDER_DAYS = int(os.environ.get("EXPUNGE_IDENTITY_REMINDER_DAYS", "7"))
 # How long it is remembered who was erased, so that nobody brings them back (0: without end).
 EXPUNGE_SUPPRESSION_MONTHS = int(os.environ.get("EXPUNGE_SUPPRESSION_MONTHS", "0"))
-EXPUNGE_CONTAINMENT_SECONDS = int(os.environ.get("EXPUNGE_CONTAINMENT_SECONDS", "60"))
-CELERY_BEAT_SCHEDULE = {
-    "containment": {
-        "task": "expunge.containment.tasks.containment_sweep",
-        "schedule": EXPUNGE_CONTAINMENT_SECONDS,
-    },
-    "protocols": {
-        "task": "expunge.protocols.tasks.protocols_sweep",
-        "schedule": timedelta(minutes=1),
-    },
-    "suppression": {
-        "task": "expunge.registry.tasks.suppression_forget",
-        "schedule": timedelta(days=1),
-    },
-    "web": {"task": "expunge.web.background.sweep", "schedule": timedelta(minutes=1)},
-    "subjects": {"task": "expunge.subjects.tasks.subjects_sweep", "schedule": timedelta(hours=1)},
-    "retention": {
-        "task": "expunge.tickets.celery_tasks.retention",
-        "schedule": crontab(hour="3", minute="10"),
-    },
-    "claims": {"task": "expunge.api.tasks.claims_expire", "schedule": timedelta(hours=1)},
-    "outbox": {"task": "expunge.notices.tasks.outbox_sweep", "schedule": EXPUNGE_OUTBOX_SECONDS},
-    "outbox-retention": {
-        "task": "expunge.notices.tasks.outbox_forget",
-        "schedule": timedelta(hours=6),
-    },
-    "reclaim": {"task": "expunge.jobs.tasks.reclaim", "schedule": EXPUNGE_RECLAIM_SECONDS},
-    "checkpoint": {"task": "expunge.jobs.tasks.audit_checkpoint", "schedule": timedelta(hours=1)},
-}
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
