@@ -32,6 +32,7 @@ REVIEW_RUN = f"{MODULE}.review_run"
 RECLAIM = f"{MODULE}.reclaim"
 
 PATIENCE_SECONDS = 2
+MEMORY_SECONDS = 3600
 SWEEPS_UNANSWERED = 4
 """After so many sweeps without an answer a message counts as lost."""
 
@@ -61,6 +62,25 @@ def arrived(task: str, item: UUID | None = None) -> None:
             client.delete(_key(task, item))
     except (RedisError, OSError):
         logger.warning("The broker does not answer; %s goes on without it", task)
+
+
+def remember(name: str, value: str) -> None:
+    """Keep a value for an hour, if the broker answers: it only saves work that may be redone."""
+    try:
+        with _redis() as client:
+            client.set(f"expunge:seen:{name}", value, ex=MEMORY_SECONDS)
+    except (RedisError, OSError):
+        logger.warning("The broker does not answer; %s is not remembered", name)
+
+
+def remembered(name: str) -> str | None:
+    """Return what was kept, if anything."""
+    try:
+        with _redis() as client:
+            kept = client.get(f"expunge:seen:{name}")
+    except (RedisError, OSError):
+        return None
+    return kept.decode() if isinstance(kept, bytes) else None
 
 
 def _redis() -> Redis:

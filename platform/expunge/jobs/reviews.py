@@ -25,6 +25,7 @@ from expunge.jobs.states import JobState
 from expunge.registry.lineage import descendants
 from expunge.registry.models import ModelVersion
 
+SEEN = "reviews"
 AT_A_TIME = 200
 """How many re-verifications one sweep plans at most; the next one goes on."""
 
@@ -33,12 +34,30 @@ def reviews_plan() -> None:
     """Plan what is missing, and wake a worker for the oldest when no ticket waits for one."""
     if not configuration().reverify:
         return
-    for job_id, version_id in _missing():
-        review_queue(job_id=job_id, version_id=version_id)
+    _plan()
     if not Batch.objects.filter(DUE).exists():
         due = Reverification.objects.filter(DUE).order_by("created_at")
         for review_id in due.values_list("pk", flat=True)[: configuration().reverify_at_once]:
             queue.enqueue(queue.REVIEW_RUN, review_id)
+
+
+def _plan() -> None:
+    """Queue what is missing; looks through everything only when there is something new."""
+    newest = _newest()
+    if queue.remembered(SEEN) == newest:
+        return
+    missing = list(_missing())
+    for job_id, version_id in missing:
+        review_queue(job_id=job_id, version_id=version_id)
+    if not missing:
+        queue.remember(SEEN, newest)
+
+
+def _newest() -> str:
+    """Name the newest version and the newest certificate: only those make something missing."""
+    version = ModelVersion.objects.order_by("-created_at").values_list("pk", flat=True).first()
+    issued = certificates_standing().order_by("-issued_at").values_list("pk", flat=True).first()
+    return f"{version}:{issued}"
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.clock import now
@@ -93,7 +94,9 @@ def review_get(actor: Actor, review_id: UUID) -> Reverification:
     """Return one re-verification with its report; raises ``reverification_unknown``."""
     found = reviews_visible(actor).filter(pk=review_id).first()
     if found is None:
-        raise NotFoundError("reverification_unknown", "There is no such re-verification for you.")
+        raise NotFoundError(
+            "reverification_unknown", _("There is no such re-verification for you.")
+        )
     return found
 
 
@@ -129,7 +132,7 @@ def job_get(actor: Actor, job_id: UUID) -> ErasureJob:
         .first()
     )
     if found is None:
-        raise NotFoundError("job_unknown", "There is no such job for you.")
+        raise NotFoundError("job_unknown", _("There is no such job for you."))
     return found
 
 
@@ -141,7 +144,7 @@ def attempt_get(actor: Actor, attempt_id: UUID) -> Attempt:
         .first()
     )
     if found is None:
-        raise NotFoundError("attempt_unknown", "There is no such attempt for you.")
+        raise NotFoundError("attempt_unknown", _("There is no such attempt for you."))
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db import models, transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
@@ -89,7 +90,7 @@ def job_cancel(*, actor: Actor, job_id: UUID) -> ErasureJob:
     """Cancel a job on a person's wish; its ticket ends up not verified and can be retried."""
     job = _locked_job(actor, job_id)
     if job.state not in {JobState.PLANNED, JobState.RUNNING}:
-        raise ConflictError("job_over", "This job is over; there is nothing to cancel.")
+        raise ConflictError("job_over", _("This job is over; there is nothing to cancel."))
     _stop(job, actor, reason="person")
     ticket_settle(ticket=job.ticket)
     queue.enqueue_on_commit(queue.RECLAIM)
@@ -139,7 +140,7 @@ def _locked_job(actor: Actor, job_id: UUID) -> ErasureJob:
     job = ErasureJob.objects.select_related("ticket", "original").filter(pk=job_id).first()
     visible = job and job.ticket.controller_id in actor.controllers(Permission.TICKET_VIEW)
     if job is None or not visible:
-        raise NotFoundError("job_unknown", "There is no such job for you.")
+        raise NotFoundError("job_unknown", _("There is no such job for you."))
     actor.require(Permission.JOB_OPERATE, job.ticket.controller_id)
     ticket = Ticket.objects.select_for_update().get(pk=job.ticket_id)
     job.refresh_from_db()
