@@ -63,6 +63,14 @@ def alerts_visible(actor: Actor, *, state: str | None = None) -> QuerySet[Suppre
     return alerts.filter(state=state) if state else alerts
 
 
+def alerts_undecided(actor: Actor) -> QuerySet[SuppressionAlert]:
+    """Return the alerts that wait for this actor to confirm or dismiss them."""
+    mine = actor.controllers(Permission.TICKET_REVIEW)
+    return alerts_visible(actor, state=AlertState.OPEN).filter(
+        controller_id__in=mine, job_id__isnull=True
+    )
+
+
 def alerts_about(
     actor: Actor, *, model_id: UUID | None = None, dataset_id: UUID | None = None
 ) -> QuerySet[SuppressionAlert]:
@@ -82,7 +90,7 @@ def alert_get(actor: Actor, alert_id: UUID) -> SuppressionAlert:
     """Return one alert; raises ``alert_unknown``."""
     found = alerts_visible(actor).filter(pk=alert_id).first()
     if found is None:
-        raise NotFoundError("alert_unknown", "There is no such alert for you.")
+        raise NotFoundError("alert_unknown", _("There is no such alert for you."))
     return found
 
 
@@ -130,7 +138,7 @@ def alert_decide(*, actor: Actor, alert_id: UUID, decision: str, reason: str) ->
         pk=alert_id, state=AlertState.OPEN, job_id__isnull=True
     )
     if waiting.update(**columns) != 1:
-        raise ConflictError("alert_decided", "This alert was decided, or work on it has begun.")
+        raise ConflictError("alert_decided", _("This alert was decided, or work on it has begun."))
     alert.refresh_from_db()
     alert_audit(AuditAction.ALERT_DECIDED, alert, actor, {"decision": decision, "reason": reason})
     if decision == AlertState.CONFIRMED:
@@ -177,10 +185,12 @@ def _extend(alert: SuppressionAlert, actor: Actor) -> None:
 def _check(decision: str, reason: str) -> None:
     if decision not in REASONS:
         raise InvalidInputError(
-            "decision_unknown", "Confirm the alert or dismiss it.", field="decision"
+            "decision_unknown", _("Confirm the alert or dismiss it."), field="decision"
         )
     known = REASONS[AlertState(decision)].values
     if reason not in known:
         raise InvalidInputError(
-            "reason_unknown", f"Give a reason: one of {', '.join(known)}.", field="reason"
+            "reason_unknown",
+            _("Give a reason: one of %(known)s.") % {"known": ", ".join(known)},
+            field="reason",
         )

@@ -19,6 +19,7 @@ from expunge.tickets import worklists
 from expunge.tickets.models import Ticket
 from expunge.tickets.statistics import deadlines_kept, tallies, throughput
 from expunge.web.access import actor_of, page
+from expunge.web.duties import duties
 from expunge.web.weeks_chart import weeks_chart
 
 ROWS = 8
@@ -45,6 +46,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     weeks = throughput(actor)
     context = {
         "lists": _lists(actor),
+        "duties": duties(actor),
         "alerts": alerts_visible(actor, state=AlertState.OPEN)[:ROWS],
         "weeks": weeks,
         "chart": weeks_chart(weeks),
