@@ -70,19 +70,17 @@ def looks() -> list[Look]:
 def browser(address: str) -> httpx.Client:
     """Return a client that is signed in as the officer."""
     from django.conf import settings  # noqa: PLC0415 - only after the settings are chosen
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415 - the same
-    from django.contrib.sessions.backends.db import SessionStore  # noqa: PLC0415 - the same
+    from django.test import Client  # noqa: PLC0415 - the same
 
     from expunge.accounts.models import User  # noqa: PLC0415 - the same
 
-    officer = User.objects.get(email="officer@load.example")
-    session = SessionStore()
-    session[SESSION_KEY] = str(officer.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = officer.get_session_auth_hash()
-    session.save()
-    cookies = {settings.SESSION_COOKIE_NAME: str(session.session_key)}
-    return httpx.Client(base_url=f"http://{address}", cookies=cookies, timeout=60)
+    inside = Client()
+    inside.force_login(User.objects.get(email="officer@load.example"))
+    name = settings.SESSION_COOKIE_NAME
+    cookies = {name: inside.cookies[name].value}
+    return httpx.Client(
+        base_url=f"http://{address}", cookies=cookies, timeout=60, follow_redirects=True
+    )
 
 
 def asker(client: httpx.Client, look: Look, token: str) -> Callable[[], httpx.Response]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from contract.canonical import digest_json, read_json
@@ -16,6 +17,7 @@ from corpora.assignment import ASSIGNMENT, Arm, SubjectKey
 from corpora.dataset import ASSIGNMENT_FILE, DatasetError, Header, read_header, stream_records
 from expunge.common.bulk import copy_rows
 from expunge.common.errors import InvalidInputError
+from expunge.registry.counts import counts_write
 from expunge.registry.models import DatasetVersion, Record
 from expunge.registry.tree import BATCH, TreeBuilder
 
@@ -62,13 +64,16 @@ def load_records(folder: Path, header: Header, version: DatasetVersion) -> None:
             batch = []
     copy_rows(Record, batch)
     tree.flush()
+    counts_write(version.dataset)
 
 
 def unusable(error: Exception) -> InvalidInputError:
     """Say why a dataset folder cannot be registered, without a word of its records."""
     reason = str(error) if isinstance(error, DatasetError) else "a file does not have its form"
     return InvalidInputError(
-        "dataset_unusable", f"This dataset cannot be registered: {reason}.", field="uri"
+        "dataset_unusable",
+        _("This dataset cannot be registered: %(reason)s.") % {"reason": reason},
+        field="uri",
     )
 
 

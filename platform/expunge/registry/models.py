@@ -102,6 +102,18 @@ class ScopeNode(BaseModel):
         return str(self.dataset.levels[self.depth])
 
 
+class ScopeCount(models.Model):
+    """How many records stand at or below a node (:mod:`expunge.registry.counts`)."""
+
+    node = models.OneToOneField(
+        ScopeNode, on_delete=models.CASCADE, primary_key=True, related_name="counted"
+    )
+    records = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.records)
+
+
 class Record(models.Model):
     """A record of one dataset version: the node that owns it, its place and its digest."""
 

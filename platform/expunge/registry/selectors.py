@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from django.db.models import Count, QuerySet, Value
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import NotFoundError
@@ -15,7 +16,6 @@ from expunge.registry.lineage import (
     held_records,
     holdings,
     holdings_of,
-    subtree,
     subtrees,
 )
 from expunge.registry.models import (
@@ -43,7 +43,7 @@ def dataset_get(actor: Actor, dataset_id: UUID) -> Dataset:
     """Return one dataset; raises ``dataset_unknown``."""
     found = datasets_visible(actor).filter(pk=dataset_id).first()
     if found is None:
-        raise NotFoundError("dataset_unknown", "There is no such dataset for you.")
+        raise NotFoundError("dataset_unknown", _("There is no such dataset for you."))
     return found
 
 
@@ -53,7 +53,9 @@ def dataset_version_get(actor: Actor, version_id: UUID) -> DatasetVersion:
         pk=version_id, dataset__controller_id__in=actor.controllers(Permission.REGISTRY_VIEW)
     ).first()
     if found is None:
-        raise NotFoundError("dataset_version_unknown", "There is no such dataset version for you.")
+        raise NotFoundError(
+            "dataset_version_unknown", _("There is no such dataset version for you.")
+        )
     return found
 
 
@@ -70,7 +72,7 @@ def model_get(actor: Actor, model_id: UUID) -> Model:
     """Return one model; raises ``model_unknown``."""
     found = models_visible(actor).filter(pk=model_id).first()
     if found is None:
-        raise NotFoundError("model_unknown", "There is no such model for you.")
+        raise NotFoundError("model_unknown", _("There is no such model for you."))
     return found
 
 
@@ -84,7 +86,7 @@ def model_version_get(actor: Actor, version_id: UUID) -> ModelVersion:
         .first()
     )
     if found is None:
-        raise NotFoundError("model_version_unknown", "There is no such model version for you.")
+        raise NotFoundError("model_version_unknown", _("There is no such model version for you."))
     return found
 
 
@@ -156,27 +158,6 @@ def scope_trails(nodes: Sequence[ScopeNode]) -> Mapping[ScopeNode, tuple[ScopeNo
         node: tuple(found[node.dataset_id, path] for path in path_and_above(node.path))
         for node in nodes
     }
-
-
-def scope_counts(nodes: Sequence[ScopeNode]) -> Mapping[ScopeNode, int]:
-    """Return how many records each node has below it, in one query.
-
-    A record that stands in several versions of the dataset counts once.
-    """
-    if not nodes:
-        return {}
-    # One constant range a node: for ranges taken from a joined row PostgreSQL guesses badly and
-    # reads every record once a node.
-    first, *others = (
-        Record.objects.filter(subtree(node, "node__"))
-        .order_by()
-        .values(place=Value(place))
-        .annotate(number=Count("key", distinct=True))
-        .values_list("place", "number")
-        for place, node in enumerate(nodes)
-    )
-    counted = dict(first.union(*others, all=True))
-    return {node: counted.get(place, 0) for place, node in enumerate(nodes)}
 
 
 def records_in_scope(nodes: Iterable[ScopeNode], arm: str | None = None) -> QuerySet[Record]:

@@ -5,22 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from expunge.accounts.models import Controller, User
 from expunge.common.fields import EncryptedTextField
 from expunge.common.models import BaseModel, ImmutableModel
-from expunge.notices.kinds import Language
-from expunge.notices.models import WebhookEndpoint
 from expunge.registry.models import Dataset, Model, ScopeNode
-from expunge.tickets.reasons import (
-    HoldReason,
-    RecipientExcuse,
-    RecipientRole,
-    ReleaseReason,
-)
-from expunge.tickets.states import TicketState
+from expunge.tickets.reasons import HoldReason, ReleaseReason
+from expunge.tickets.recipient_models import Recipient as Recipient
+from expunge.tickets.recipient_models import RecipientNotice as RecipientNotice
+from expunge.tickets.states import TERMINAL, TicketState
 
 
 class Outcome(models.TextChoices):
@@ -95,6 +89,11 @@ class Ticket(BaseModel):
             models.Index(fields=["controller", "received_at", "id"], name="ticket_by_receipt"),
             models.Index(fields=["controller", "due_on", "id"], name="ticket_by_deadline"),
             models.Index(fields=["controller", "ended_at"], name="ticket_by_end"),
+            models.Index(
+                fields=["controller", "due_on", "received_at"],
+                name="ticket_open",
+                condition=~models.Q(state__in=sorted(str(state) for state in TERMINAL)),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -261,62 +260,3 @@ class LegalHold(BaseModel):
         if found is None:
             raise TypeError("a hold covers something")
         return found
-
-
-class Recipient(BaseModel):
-    """Somebody to whom models or data of a controller were disclosed (GDPR Art. 19).
-
-    ``received`` models and ``datasets`` are what they received. ``endpoint`` is told by webhook besides.
-    """
-
-    controller = models.ForeignKey(Controller, on_delete=models.CASCADE, related_name="recipients")
-    name = models.CharField(max_length=200)
-    role = models.CharField(max_length=12, choices=RecipientRole.choices)
-    contact = EncryptedTextField()
-    language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH)
-    endpoint = models.ForeignKey(
-        WebhookEndpoint, on_delete=models.SET_NULL, null=True, related_name="recipients"
-    )
-    received = models.ManyToManyField(Model, related_name="recipients")
-    datasets = models.ManyToManyField(Dataset, related_name="recipients")
-    retired_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering: ClassVar = ["name"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["controller", "name"], name="recipient_name_once"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class RecipientNotice(BaseModel):
-    """One recipient told of one erasure: when, and what they answered, or why they were not.
-
-    ``digest`` belongs to the secret link by which the recipient acknowledges. ``excuse_text`` is
-    why telling them is impossible or a disproportionate effort.
-    """
-
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="recipient_notices")
-    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="notices")
-    concerned = ArrayField(models.CharField(max_length=200))
-    digest = models.BinaryField(max_length=32, unique=True)
-    notified_at = models.DateTimeField(null=True)
-    acknowledged_at = models.DateTimeField(null=True)
-    acknowledged_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    excuse = models.CharField(max_length=20, choices=RecipientExcuse.choices, blank=True)
-    excuse_text = EncryptedTextField(null=True)
-    excused_at = models.DateTimeField(null=True)
-    excused_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-
-    class Meta:
-        ordering: ClassVar = ["created_at"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["ticket", "recipient"], name="recipient_told_once"),
-            models.CheckConstraint(
-                condition=models.Q(excuse="", excuse_text__isnull=True, excused_at__isnull=True)
-                | models.Q(excuse_text__isnull=False, excused_at__isnull=False),
-                name="an_excuse_has_a_text",
-            ),
-        ]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from expunge.accounts.permissions import Actor
 from expunge.registry import selectors
+from expunge.registry.counts import scope_counts
 from expunge.registry.models import Dataset, ScopeNode
 
 PAGE = 30
@@ -56,7 +57,7 @@ def tree_page(
 
 def branches_of(nodes: Sequence[ScopeNode], *, trails: bool = False) -> Sequence[Branch]:
     """Return nodes with their record counts, and with the way to them when asked."""
-    counts = selectors.scope_counts(nodes)
+    counts = scope_counts(nodes)
     ways = selectors.scope_trails(nodes) if trails else {}
     return tuple(
         Branch(node, counts[node], node.depth + 1 >= len(node.dataset.levels), ways.get(node, ()))

@@ -15,13 +15,13 @@ from contract.record import record_to_json
 from corpora.dataset import RECORDS_FILE, write_dataset
 from corpora.hospital import HospitalSettings, generate_hospital
 from expunge.common.errors import ConflictError, DomainError, NotAllowedError, NotFoundError
+from expunge.registry.counts import scope_counts
 from expunge.registry.models import Arm, Dataset, DatasetVersion, Record, ScopeNode
 from expunge.registry.selectors import (
     dataset_version_get,
     datasets_visible,
     records_in_scope,
     scope_children,
-    scope_counts,
     scope_nodes,
     scope_search,
     scope_trails,

@@ -14,6 +14,7 @@ from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.api.v1.fields import AlertRef, NodeOut, VersionRef
 from expunge.registry import selectors
+from expunge.registry.counts import scope_counts
 from expunge.registry.models import Dataset, ScopeNode
 from expunge.registry.services import dataset_version_register
 
@@ -176,5 +177,5 @@ class ScopeCounts(Resource):
 
 
 def _counts(nodes: tuple[ScopeNode, ...]) -> list[dict[str, Any]]:
-    counts = selectors.scope_counts(nodes)
+    counts = scope_counts(nodes)
     return [{"node": node.pk, "records": counts[node]} for node in nodes]

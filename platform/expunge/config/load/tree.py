@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from expunge.accounts.models import Controller
 from expunge.common.bulk import copy_rows
+from expunge.registry.counts import counts_write
 from expunge.registry.models import (
     Arm,
     Dataset,
@@ -55,6 +56,7 @@ def tree_seed(controller: Controller, nodes: int) -> list[UUID]:
         copy_rows(Record, [_record(version, node, position + n) for n, node in enumerate(sections)])
         position += len(sections)
     DatasetVersion.objects.filter(pk=version.pk).update(record_count=position)
+    counts_write(dataset)
     model = Model.objects.create(controller=controller, name="Load assistant")
     trained = ModelVersion.objects.create(
         model=model, number=1, uri="memory://load/1", digest=NO_DIGEST, manifest=[]
