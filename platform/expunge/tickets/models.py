@@ -7,13 +7,12 @@ from uuid import UUID
 
 from django.db import models
 
+import expunge.tickets.recipient_models  # noqa: F401 - Django looks for an app's models here
 from expunge.accounts.models import Controller, User
 from expunge.common.fields import EncryptedTextField
 from expunge.common.models import BaseModel, ImmutableModel
 from expunge.registry.models import Dataset, Model, ScopeNode
 from expunge.tickets.reasons import HoldReason, ReleaseReason
-from expunge.tickets.recipient_models import Recipient as Recipient
-from expunge.tickets.recipient_models import RecipientNotice as RecipientNotice
 from expunge.tickets.states import TERMINAL, TicketState
 
 

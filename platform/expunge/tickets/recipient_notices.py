@@ -27,8 +27,9 @@ from expunge.notices.kinds import EventKind, NoticeKind
 from expunge.notices.services import event_emit, mail_send
 from expunge.registry.models import Dataset, Model, ScopeNode
 from expunge.registry.selectors import versions_touched
-from expunge.tickets.models import Recipient, RecipientNotice, Ticket
+from expunge.tickets.models import Ticket
 from expunge.tickets.reasons import RecipientExcuse
+from expunge.tickets.recipient_models import Recipient, RecipientNotice
 
 PLATFORM = Actor(system="correspondence")
 RECIPIENT = Actor(system="recipient")

@@ -20,8 +20,8 @@ from expunge.common.errors import ConflictError, InvalidInputError, NotFoundErro
 from expunge.notices.kinds import Language
 from expunge.notices.models import WebhookEndpoint
 from expunge.registry.models import Dataset, Model
-from expunge.tickets.models import Recipient
 from expunge.tickets.reasons import RecipientRole
+from expunge.tickets.recipient_models import Recipient
 
 
 @dataclass(frozen=True)

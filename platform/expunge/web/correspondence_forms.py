@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from expunge.notices.kinds import EventKind, Language
 from expunge.notices.letters import BODY_MOST, SUBJECT_MOST
 from expunge.notices.models import WebhookEndpoint
-from expunge.tickets.models import Recipient
 from expunge.tickets.reasons import RecipientExcuse, RecipientRole
+from expunge.tickets.recipient_models import Recipient
 from expunge.tickets.recipients import RecipientFields, receivable
 from expunge.web.forms import LONGEST_TEXT, Styled
 

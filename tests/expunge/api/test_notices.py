@@ -12,7 +12,7 @@ from expunge.notices.letters import SAMPLES
 from expunge.notices.models import Notice, OutboxState, WebhookDelivery
 from expunge.notices.services import mail_send
 from expunge.registry.models import ModelVersion
-from expunge.tickets.models import RecipientNotice
+from expunge.tickets.recipient_models import RecipientNotice
 from tests.expunge.api.conftest import AsScript
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People, leaves

@@ -14,7 +14,7 @@ from expunge.notices.endpoints import endpoint_create
 from expunge.notices.kinds import NoticeKind
 from expunge.notices.models import Notice, WebhookEvent
 from expunge.registry.models import DatasetVersion, ModelVersion
-from expunge.tickets.models import Recipient, RecipientNotice
+from expunge.tickets.recipient_models import Recipient, RecipientNotice
 from expunge.tickets.recipient_notices import (
     recipient_acknowledge,
     recipient_acknowledge_by_link,

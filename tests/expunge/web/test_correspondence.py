@@ -14,7 +14,7 @@ from expunge.notices.letters import SAMPLES
 from expunge.notices.models import Notice, OutboxState, WebhookDelivery, WebhookEndpoint
 from expunge.notices.services import mail_send
 from expunge.registry.models import ModelVersion
-from expunge.tickets.models import Recipient, RecipientNotice
+from expunge.tickets.recipient_models import Recipient, RecipientNotice
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People, leaves
 from tests.expunge.tickets.walk import certified

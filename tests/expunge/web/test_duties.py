@@ -16,7 +16,8 @@ from expunge.registry.models import DatasetVersion, ModelVersion, ScopeNode
 from expunge.subjects.intake import intake_receive
 from expunge.subjects.intake_payload import IntakePayload
 from expunge.tickets.exemptions import exemption_place
-from expunge.tickets.models import Exemption, RecipientNotice
+from expunge.tickets.models import Exemption
+from expunge.tickets.recipient_models import RecipientNotice
 from expunge.tickets.recipients import RecipientFields, recipient_add
 from tests.expunge.conftest import FileTicket, Register
 from tests.expunge.factories import SYSTEM, People, clinic

@@ -16,8 +16,8 @@ from expunge.api.v1.notices import EITHER, LANGUAGES, REVIEW
 from expunge.notices.kinds import Language
 from expunge.tickets import recipient_notices as telling
 from expunge.tickets import recipients as services
-from expunge.tickets.models import Recipient, RecipientNotice
 from expunge.tickets.reasons import RecipientExcuse, RecipientRole
+from expunge.tickets.recipient_models import Recipient, RecipientNotice
 from expunge.tickets.recipients import RecipientFields
 
 ROLES = [role.value for role in RecipientRole]
