@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import Controller
 from expunge.accounts.permissions import Actor, Permission
@@ -51,7 +52,7 @@ def intake_controller(controller_id: UUID) -> Controller:
     """Return an organisation that takes requests by form; raises ``intake_closed``."""
     found = Controller.objects.filter(pk=controller_id).first()
     if found is None or not intake_open(found.pk):
-        raise NotFoundError("intake_closed", "There is no form here. Write to the organisation.")
+        raise NotFoundError("intake_closed", _("There is no form here. Write to the organisation."))
     return found
 
 
@@ -81,7 +82,7 @@ def intake_receive(
     controller = intake_controller(controller_id)
     for name, field in (("name_missing", "subject_name"), ("contact_missing", "contact")):
         if not getattr(payload, field).strip():
-            raise InvalidInputError(name, "Say who you are and how we reach you.", field=field)
+            raise InvalidInputError(name, _("Say who you are and how we reach you."), field=field)
     intake = intake_enter(
         actor=PERSON,
         controller_id=controller.pk,
@@ -119,7 +120,7 @@ def intake_enter(  # noqa: PLR0913 - a request is stored once, whole
         controller=controller, standing=IntakeStanding.WAITING
     ).count()
     if waiting >= MOST_WAITING:
-        raise ConflictError("intake_full", "We cannot take more requests this way. Write to us.")
+        raise ConflictError("intake_full", _("We cannot take more requests this way. Write to us."))
     rule = regime_named(regime).clocks[0]
     place = Establishment(controller.country, controller.subdivision, controller.time_zone)
     intake = IntakeRequest(
@@ -158,7 +159,7 @@ def intake_file(  # noqa: PLR0913 - a ticket is filed once, whole
     ground: str,
     node_ids: Iterable[UUID],
     payload: TicketPayload,
-    profile: str = "erasure",
+    profile: str | None = None,
     identity_confirmed: bool = False,
 ) -> Ticket:
     """Make a ticket of a request; its clock runs from the receipt of the request.
@@ -209,11 +210,11 @@ def intake_decline(*, actor: Actor, intake_id: UUID, reason: str, text: str) -> 
     if reason not in DeclineReason.values:
         raise InvalidInputError(
             "reason_unknown",
-            f"A reason is one of {', '.join(DeclineReason.values)}.",
+            _("A reason is one of %(values)s.") % {"values": ", ".join(DeclineReason.values)},
             field="reason",
         )
     if not text.strip():
-        raise InvalidInputError("text_missing", "Say why, in a sentence or two.", field="text")
+        raise InvalidInputError("text_missing", _("Say why, in a sentence or two."), field="text")
     payload = payload_open(intake)
     if payload is not None:
         intake_letter(

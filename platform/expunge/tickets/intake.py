@@ -8,9 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import Controller
 from expunge.accounts.permissions import Actor, Permission
+from expunge.accounts.selectors import policy_of
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
 from expunge.common.clock import local_date, now
@@ -41,13 +43,14 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
     node_ids: Iterable[UUID],
     payload: TicketPayload,
     received_at: datetime | None = None,
-    profile: str = "erasure",
+    profile: str | None = None,
     identity_confirmed: bool = False,
 ) -> Ticket:
     """File a request for everything below the named nodes.
 
     With ``identity_confirmed`` it goes straight to review, else it waits for the identity. The
-    clock runs from the day of receipt where the controller is.
+    clock runs from the day of receipt where the controller is. Without a ``profile`` it must show
+    what the organisation's policy says.
 
     Raises:
         InvalidInputError: ``scope_empty``, ``scope_unknown``, ``scope_matches_nothing``,
@@ -57,10 +60,10 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
     gate_pass(controller_id)
     actor.require(Permission.TICKET_FILE, controller_id)
     if actor.user is None:
-        raise NotAllowedError("person_needed", "A request is filed in the name of a person.")
+        raise NotAllowedError("person_needed", _("A request is filed in the name of a person."))
     if not payload.subject_name.strip():
         raise InvalidInputError(
-            "name_missing", "Say whom the request is about.", field="subject_name"
+            "name_missing", _("Say whom the request is about."), field="subject_name"
         )
     controller = Controller.objects.get(pk=controller_id)
     nodes = _scope(controller_id, node_ids)
@@ -71,7 +74,7 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
         reference=new_reference(),
         regime=regime,
         ground=ground,
-        profile=profile,
+        profile=profile or policy_of(controller_id).profile,
         received_at=moment,
         due_on=clock.due,
         clock=clock.to_json(),
@@ -96,21 +99,25 @@ def _scope(controller_id: UUID, node_ids: Iterable[UUID]) -> tuple[ScopeNode, ..
     wanted = frozenset(node_ids)
     if not wanted:
         raise InvalidInputError(
-            "scope_empty", "Choose at least one node: a person, or a part.", field="node_ids"
+            "scope_empty", _("Choose at least one node: a person, or a part."), field="node_ids"
         )
     nodes = tuple(ScopeNode.objects.filter(pk__in=wanted, dataset__controller_id=controller_id))
     if len(nodes) != len(wanted):
         raise InvalidInputError(
             "scope_unknown",
-            "Some of the chosen nodes are in no dataset of this organisation. Search for the "
-            "person again and choose from what is found.",
+            _(
+                "Some of the chosen nodes are in no dataset of this organisation. Search for the "
+                "person again and choose from what is found."
+            ),
             field="node_ids",
         )
     if not records_in_scope(nodes).filter(arm__in=PERSONAL).exists():
         raise InvalidInputError(
             "scope_matches_nothing",
-            "No record of a person lies below the chosen nodes, so there is nothing to erase. "
-            "Choose other nodes.",
+            _(
+                "No record of a person lies below the chosen nodes, so there is nothing to erase. "
+                "Choose other nodes."
+            ),
             field="node_ids",
         )
     return nodes
@@ -122,7 +129,7 @@ def _moment(received_at: datetime | None) -> datetime:
         return current
     if received_at > current:
         raise InvalidInputError(
-            "received_in_future", "The day of receipt lies in the future.", field="received_at"
+            "received_in_future", _("The day of receipt lies in the future."), field="received_at"
         )
     return received_at
 
@@ -135,8 +142,10 @@ def _deadline(controller: Controller, regime: str, ground: str, moment: datetime
     except NotImplementedError as error:
         raise ConflictError(
             "holidays_unknown",
-            "The public holidays of this organisation's country are not known. "
-            "Ask its administrator to check country and subdivision.",
+            _(
+                "The public holidays of this organisation's country are not known. "
+                "Ask its administrator to check country and subdivision."
+            ),
         ) from error
 
 

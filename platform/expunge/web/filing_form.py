@@ -27,7 +27,7 @@ class LawForm(Styled):
     """The ground, of those the regime knows, and what is to be shown."""
 
     ground = forms.ChoiceField(widget=forms.RadioSelect, label=_("Ground"))
-    profile = forms.ChoiceField(label=_("What must be shown"), choices=PROFILES, initial="erasure")
+    profile = forms.ChoiceField(label=_("What must be shown"), choices=PROFILES)
 
     def __init__(self, regime: Regime, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

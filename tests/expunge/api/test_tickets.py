@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from expunge.accounts.policies import policy_change
 from expunge.registry.models import ModelVersion, ScopeNode
 from expunge.tickets.models import Ticket
 from expunge.tickets.rules import Task
@@ -45,6 +46,15 @@ def test_a_ticket_goes_from_filing_to_approval(
         "awaiting_approval",
         "approved",
     ]
+
+
+def test_a_ticket_must_show_what_the_policy_says_unless_it_says_otherwise(
+    script: AsScript, cast: People, original: ModelVersion, erika: ScopeNode
+) -> None:
+    policy_change(actor=cast.ada, controller_id=cast.controller.pk, profile="exact")
+    carol = script(cast.carol)
+    assert carol.post("tickets", body(erika)).json()["profile"] == "exact"
+    assert carol.post("tickets", body(erika, profile="erasure")).json()["profile"] == "erasure"
 
 
 def test_every_task_has_an_address(script: AsScript, cast: People, file_ticket: FileTicket) -> None:

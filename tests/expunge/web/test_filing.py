@@ -10,6 +10,7 @@ from django.test import Client
 
 from expunge.accounts.models import Membership, Role
 from expunge.accounts.permissions import Actor
+from expunge.accounts.policies import policy_change
 from expunge.common.clock import now
 from expunge.common.errors import ConflictError
 from expunge.registry.models import DatasetVersion, ModelVersion, ScopeNode
@@ -82,6 +83,26 @@ def test_a_draft_survives_signing_out_and_belongs_to_one_person(
         assert signed_in(other).get("/tickets/new/summary/").status_code == 302
         signed_in(other).post("/tickets/new/discard/")
     assert FilingDraft.objects.count() == 1
+
+
+@pytest.mark.parametrize("who", ["bob", "dora", "ada"])
+def test_who_may_not_file_is_told_so_at_once(signed_in: SignedIn, cast: People, who: str) -> None:
+    client = signed_in(getattr(cast, who))
+    for step in ("", "law/", "person/", "summary/"):
+        answer = client.get(f"/tickets/new/{step}")
+        assert answer.status_code == 403 and b"None of your roles files" in answer.content
+    assert client.post("/tickets/new/scope/", {"add": cast.controller.pk}).status_code == 403
+    assert not FilingDraft.objects.exists()
+
+
+def test_the_policy_says_what_must_be_shown_until_somebody_chooses(
+    signed_in: SignedIn, cast: People, original: ModelVersion, erika: ScopeNode
+) -> None:
+    policy_change(actor=cast.ada, controller_id=cast.controller.pk, profile="exact")
+    carol = choose(signed_in(cast.carol), erika)
+    assert b'value="exact" selected' in carol.get("/tickets/new/law/").content
+    carol.post("/tickets/new/law/?regime=gdpr", LAW)
+    assert b'value="erasure" selected' in carol.get("/tickets/new/law/").content
 
 
 def test_a_draft_is_unreadable_at_rest(signed_in: SignedIn, cast: People, erika: ScopeNode) -> None:

@@ -60,7 +60,11 @@ class IntakeTicketIn(serializers.Serializer[Any]):
     nodes = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=500)
     subject_name = serializers.CharField(max_length=200, required=False)
     contact = serializers.CharField(max_length=300, required=False)
-    profile = serializers.ChoiceField(["behavioural", "erasure", "exact"], default="erasure")
+    profile = serializers.ChoiceField(
+        ["behavioural", "erasure", "exact"],
+        required=False,
+        help_text="What must be shown; as the organisation's policy says when left out.",
+    )
     identity_confirmed = serializers.BooleanField(default=False)
 
 

@@ -42,7 +42,24 @@ class TicketFilter(serializers.Serializer[Any]):
     due_after = serializers.DateField(required=False)
     due_before = serializers.DateField(required=False)
     overdue = serializers.BooleanField(required=False, allow_null=True, default=None)
-    held = serializers.BooleanField(required=False, allow_null=True, default=None)
+    held = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="A legal hold stopped it."
+    )
+    under_hold = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="A legal hold covers it, and stops it now or when it gets that far.",
+    )
+    stuck = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Its work should go on by itself but does not.",
+    )
+    waiting = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Its next step is the caller's."
+    )
 
 
 class TicketQuery(TicketFilter):
@@ -121,7 +138,11 @@ class TicketIn(serializers.Serializer[Any]):
         max_length=LONGEST_TEXT, required=False, default="", allow_blank=True
     )
     received_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    profile = serializers.ChoiceField(["behavioural", "erasure", "exact"], default="erasure")
+    profile = serializers.ChoiceField(
+        ["behavioural", "erasure", "exact"],
+        required=False,
+        help_text="What must be shown; as the organisation's policy says when left out.",
+    )
     identity_confirmed = serializers.BooleanField(default=False)
 
 

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from expunge.accounts.permissions import Permission
-from expunge.common.errors import DomainError
+from expunge.accounts.permissions import Actor, Permission
+from expunge.accounts.selectors import policy_of
+from expunge.common.errors import DomainError, NotAllowedError
 from expunge.registry import selectors
 from expunge.tickets.regimes import regime_named, regimes
 from expunge.web.access import actor_of, is_fragment, page
@@ -32,7 +33,7 @@ from expunge.web.tree import branches_of, tree_page
 @page()
 def scope(request: HttpRequest) -> HttpResponse:
     """Choose the data: a dataset, then nodes of its tree at any level."""
-    actor = actor_of(request)
+    actor = _filer(request)
     datasets = tuple(selectors.datasets_visible(actor))
     draft = draft_of(actor)
     wanted = optional_uuid(request.GET.get("dataset"))
@@ -46,7 +47,7 @@ def scope(request: HttpRequest) -> HttpResponse:
 @page("POST")
 def scope_change(request: HttpRequest) -> HttpResponse:
     """Add a node to the draft or take one out; htmx gets the counts, a browser the page."""
-    actor = actor_of(request)
+    actor = _filer(request)
     if added := optional_uuid(request.POST.get("add")):
         draft_add(actor, added)
     if removed := optional_uuid(request.POST.get("remove")):
@@ -61,7 +62,7 @@ def scope_change(request: HttpRequest) -> HttpResponse:
 @page("POST")
 def scope_search(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
     """Find nodes by their exact label, to choose from."""
-    actor = actor_of(request)
+    actor = _filer(request)
     label = request.POST.get("label", "").strip()
     found = selectors.scope_search(actor, dataset_id, label) if label else ()
     context = {"found": branches_of(found, trails=True), "searched": bool(label), "choose": True}
@@ -78,14 +79,15 @@ def scope_search(request: HttpRequest, dataset_id: UUID) -> HttpResponse:
 @page("GET", "HEAD", "POST")
 def law(request: HttpRequest) -> HttpResponse:
     """Say under which law and ground, and what is to be shown."""
-    actor = actor_of(request)
+    actor = _filer(request)
     draft = draft_of(actor)
     if draft.controller_id is None:
         return redirect("web:file")
     actor.require(Permission.TICKET_FILE, draft.controller_id)
     known, kept = regimes(), draft.content.law
     regime = known.get(request.GET.get("regime") or kept.get("regime", ""), known["gdpr"])
-    form = LawForm(regime, request.POST if request.method == "POST" else None, initial=kept)
+    initial = {"profile": policy_of(draft.controller_id).profile, **kept}
+    form = LawForm(regime, request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
         draft_fill(actor, law=form.kept)
         return redirect("web:file-person")
@@ -96,7 +98,7 @@ def law(request: HttpRequest) -> HttpResponse:
 @page("GET", "HEAD", "POST")
 def person(request: HttpRequest) -> HttpResponse:
     """Say whom the request is about."""
-    actor = actor_of(request)
+    actor = _filer(request)
     draft = draft_of(actor)
     if not draft.content.law:
         return redirect("web:file-law")
@@ -111,7 +113,7 @@ def person(request: HttpRequest) -> HttpResponse:
 @page("GET", "HEAD", "POST")
 def summary(request: HttpRequest) -> HttpResponse:
     """Show everything once more; then file it and destroy the draft."""
-    actor = actor_of(request)
+    actor = _filer(request)
     draft = draft_of(actor)
     if draft.controller_id is None or not draft.content.law:
         return redirect("web:file")
@@ -140,3 +142,14 @@ def discard(request: HttpRequest) -> HttpResponse:
     draft_discard(actor_of(request))
     messages.success(request, _("The draft is destroyed."))
     return redirect("web:file")
+
+
+def _filer(request: HttpRequest) -> Actor:
+    """Return who is at work, if they may file for any organisation."""
+    actor = actor_of(request)
+    if not actor.controllers(Permission.TICKET_FILE):
+        raise NotAllowedError(
+            "permission_missing",
+            _("None of your roles files tickets. Ask your administrator for one that does."),
+        )
+    return actor
