@@ -5,6 +5,7 @@ Each is one query that counts inside the database, whatever the number of ticket
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -73,12 +74,12 @@ def throughput(actor: Actor, weeks: int = WEEKS) -> Sequence[Week]:
     first = today - timedelta(days=today.weekday(), weeks=weeks - 1)
     start = timezone.make_aware(datetime.combine(first, time()))
     filed = _by_week(_visible(actor).filter(received_at__gte=start), "received_at")
-    ended = _visible(actor).filter(ended_at__gte=start)
-    unverified = Q(outcome=Outcome.NOT_VERIFIED)
-    closed = _by_week(ended.exclude(unverified), "ended_at")
-    failed = _by_week(ended.filter(unverified), "ended_at")
+    ended = _by_week(_visible(actor).filter(ended_at__gte=start), "ended_at")
     mondays = [first + timedelta(weeks=place) for place in range(weeks)]
-    return [Week(day, filed.get(day, 0), closed.get(day, 0), failed.get(day, 0)) for day in mondays]
+    return [
+        Week(day, filed=sum(filed[day]), closed=ended[day][0], not_verified=ended[day][1])
+        for day in mondays
+    ]
 
 
 def deadlines_kept(actor: Actor, days: int = KEPT_DAYS) -> Kept:
@@ -94,9 +95,17 @@ def _visible(actor: Actor) -> QuerySet[Ticket]:
     return Ticket.objects.filter(controller_id__in=controllers).order_by()
 
 
-def _by_week(tickets: QuerySet[Ticket], field: str) -> Mapping[date, int]:
-    rows = tickets.annotate(week=TruncWeek(field)).values_list("week").annotate(n=Count("pk"))
-    return {week.date(): count for week, count in rows}
+def _by_week(tickets: QuerySet[Ticket], field: str) -> Mapping[date, tuple[int, int]]:
+    """Return how many tickets there are a week: all others, and those closed unverified."""
+    unverified = Q(outcome=Outcome.NOT_VERIFIED)
+    rows = (
+        tickets.annotate(week=TruncWeek(field))
+        .values_list("week")
+        .annotate(others=Count("pk", filter=~unverified), failed=Count("pk", filter=unverified))
+    )
+    found: defaultdict[date, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    found.update({week.date(): (others, failed) for week, others, failed in rows})
+    return found
 
 
 def _local(moment: object) -> Func:
