@@ -15,7 +15,7 @@ from django.db import connection
 from expunge.accounts.permissions import Actor
 from expunge.audit.checkpoint import LogKey
 from expunge.audit.keys import log_key
-from expunge.certificates import selectors
+from expunge.certificates import selectors, services
 from expunge.certificates.keys import trust_roots
 from expunge.certificates.offline import Trust
 from expunge.certificates.offline.trust import read_roots
@@ -48,6 +48,14 @@ class Issued:
 @pytest.fixture
 def worker() -> Actor:
     return Actor(system="worker")
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print and sign nothing, for tests about the row, the log and the order of the steps."""
+    monkeypatch.setattr(
+        services, "_signed_pdf", lambda certificate: b"%PDF " + certificate.pk.bytes
+    )
 
 
 @pytest.fixture(scope="session")

@@ -36,14 +36,6 @@ def actions() -> list[str]:
     return list(Leaf.objects.values_list("action", flat=True))
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Print and sign nothing: these tests are about the order of the steps."""
-    monkeypatch.setattr(
-        services, "_signed_pdf", lambda certificate: b"%PDF " + certificate.pk.bytes
-    )
-
-
 def test_the_steps_leave_their_traces_in_order(worker: Actor) -> None:
     certificate = issue(worker)
     assert actions() == [

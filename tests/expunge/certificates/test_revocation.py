@@ -15,7 +15,7 @@ from django.db import IntegrityError
 
 from expunge.accounts.permissions import Actor
 from expunge.audit.keys import log_key
-from expunge.certificates import revocation, services
+from expunge.certificates import revocation
 from expunge.certificates.envelope import STATUS_TYPE, EnvelopeError, unseal
 from expunge.certificates.keys import trust_roots
 from expunge.certificates.models import Certificate
@@ -36,14 +36,6 @@ from tests.expunge.certificates.samples import FACTS
 from tests.expunge.factories import People, all_leaves, leaves
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Print and sign nothing: most of these tests are about the row and the log."""
-    monkeypatch.setattr(
-        services, "_signed_pdf", lambda certificate: b"%PDF " + certificate.pk.bytes
-    )
 
 
 def issue(cast: People, worker: Actor, ticket: Any = None) -> Certificate:
