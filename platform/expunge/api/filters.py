@@ -7,11 +7,14 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from expunge.accounts.permissions import Actor
+from expunge.accounts.permissions import Actor, Permission
+from expunge.jobs.selectors import tickets_stuck
+from expunge.tickets.coverage import tickets_covered
 from expunge.tickets.listing import TicketFilter, tickets_listed
 from expunge.tickets.models import Ticket
 from expunge.tickets.selectors import tickets_visible
 from expunge.tickets.states import TicketState
+from expunge.tickets.worklists import tickets_waiting_for
 
 ORDERINGS: Mapping[str, tuple[str, ...]] = {
     "-received_at": ("-received_at", "-id"),
@@ -38,6 +41,11 @@ _CONDITIONS: Mapping[str, Callable[[Any], Q]] = {
     "received_before": lambda moment: Q(received_at__lt=moment),
     "held": lambda held: Q(state=TicketState.ON_HOLD) if held else ~Q(state=TicketState.ON_HOLD),
 }
+_LISTS: Mapping[str, Callable[[Actor], QuerySet[Ticket]]] = {
+    "stuck": tickets_stuck,
+    "waiting": tickets_waiting_for,
+    "under_hold": lambda actor: tickets_covered(actor.controllers(Permission.TICKET_VIEW)),
+}
 
 
 def tickets_filtered(actor: Actor, wanted: Mapping[str, Any]) -> QuerySet[Ticket]:
@@ -54,6 +62,9 @@ def tickets_filtered(actor: Actor, wanted: Mapping[str, Any]) -> QuerySet[Ticket
     tickets = tickets_listed(actor, TicketFilter(search=label))
     if overdue is not None:
         tickets = tickets & tickets_visible(actor, overdue=overdue)
+    for name in given.keys() & _LISTS.keys():
+        among = Q(pk__in=_LISTS[name](actor).order_by().values("pk"))
+        tickets = tickets.filter(among if given.pop(name) else ~among)
     for name, value in given.items():
         tickets = tickets.filter(_CONDITIONS[name](value))
     return tickets

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+)
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -25,13 +28,31 @@ FAILURES = {
 }
 Direction = Literal["request", "response"]
 MEDIA_TYPE = "application/problem+json"
-EXAMPLE = {
-    "type": "about:blank",
-    "title": "The request cannot be carried out",
-    "status": 409,
-    "code": "ticket_state",
-    "detail": "'Approve' is not possible while the ticket is 'closed'.",
-}
+PROBLEMS = (
+    {
+        "type": "about:blank",
+        "title": "Not found",
+        "status": 404,
+        "code": "ticket_unknown",
+        "detail": "There is no such ticket for you.",
+    },
+    {
+        "type": "about:blank",
+        "title": "The request cannot be carried out",
+        "status": 409,
+        "code": "ticket_state",
+        "detail": "'Approve' is not possible while the ticket is 'closed'.",
+    },
+    {
+        "type": "about:blank",
+        "title": "The input is not valid",
+        "status": 422,
+        "code": "invalid_input",
+        "detail": "Some of the input is not valid; see 'errors'.",
+        "errors": [{"pointer": "#/nodes", "code": "required", "detail": "This field is required."}],
+    },
+)
+"""Stand once with the schema of a problem, not with each way to fail of each operation."""
 SENT_HEADERS = {
     "key": OpenApiParameter(
         "Idempotency-Key",
@@ -129,6 +150,19 @@ class ProblemSchema(AutoSchema):
             )
             bodies.setdefault(status, {**described, "description": meaning})
         return bodies
+
+
+class ProblemExamples(OpenApiSerializerExtension):
+    """Shows what problems look like."""
+
+    target_class = Problem
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        """Return the schema with its examples."""
+        schema: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]  # noqa: SLF001
+            self.target, direction, bypass_extensions=True
+        )
+        return {**schema, "examples": list(PROBLEMS)}
 
 
 class BearerScheme(OpenApiAuthenticationExtension):

@@ -11,7 +11,9 @@ there is the gate: filing passes it together with others, placing passes it alon
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from django.db import connection
@@ -69,6 +71,20 @@ def tickets_under(hold: LegalHold) -> QuerySet[Ticket]:
     else:
         scopes = TicketScope.objects.filter(_overlaps(hold.node))
     return open_tickets.filter(pk__in=scopes.values("ticket"))
+
+
+def tickets_covered(controllers: Collection[UUID]) -> QuerySet[Ticket]:
+    """Return the open tickets that an active hold stops, now or when they get that far."""
+    active = LegalHold.objects.filter(controller_id__in=controllers, released_at__isnull=True)
+    datasets = Q(node__dataset__in=active.filter(kind=HoldKind.DATASET).values("dataset"))
+    people = active.filter(kind=HoldKind.SUBJECT).select_related("node")
+    scopes = TicketScope.objects.filter(
+        reduce(or_, (_overlaps(hold.node) for hold in people), datasets)
+    )
+    own = active.filter(kind=HoldKind.TICKET).values("ticket")
+    return Ticket.objects.filter(
+        Q(pk__in=own) | Q(pk__in=scopes.values("ticket")), controller_id__in=controllers
+    ).exclude(state__in=[str(state) for state in TERMINAL])
 
 
 def gate_pass(controller_id: UUID, *, alone: bool = False) -> None:

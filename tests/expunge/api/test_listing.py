@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from expunge.common.clock import now
+from expunge.jobs.models import Batch
+from expunge.tickets.holds import hold_place
+from expunge.tickets.models import HoldKind
+from expunge.tickets.reasons import HoldReason
 from tests.expunge.api.conftest import AsScript
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People
@@ -28,6 +32,11 @@ def test_tickets_are_found_by_what_they_are(script: AsScript, grand_tour: Tour) 
         ({"state": ["on_hold", "rejected"]}, {"held", "rejected"}),
         ({"held": "true"}, {"held"}),
         ({"held": "false"}, everything - {"held"}),
+        ({"under_hold": "true"}, {"held"}),
+        ({"under_hold": "false"}, everything - {"held"}),
+        ({"stuck": "true"}, set()),
+        ({"waiting": "true"}, {"identity", "review", "failed"}),
+        ({"waiting": "true", "overdue": "false", "regime": "ccpa"}, {"failed"}),
         ({"regime": "ccpa"}, {"failed"}),
         ({"outcome": "certified"}, {"closed"}),
         ({"overdue": "true"}, {"approval"}),
@@ -44,6 +53,50 @@ def test_tickets_are_found_by_what_they_are(script: AsScript, grand_tour: Tour) 
         assert found(alice.get("tickets", **wanted), grand_tour) >= expected, wanted
         if "reference" not in wanted:
             assert found(alice.get("tickets", **wanted), grand_tour) == expected, wanted
+
+
+def test_a_hold_over_data_covers_what_it_has_not_stopped_yet(
+    script: AsScript, grand_tour: Tour
+) -> None:
+    people = grand_tour.people
+    alice = script(people.alice)
+    hold = hold_place(
+        actor=people.alice,
+        controller_id=people.controller.pk,
+        kind=HoldKind.SUBJECT,
+        target_id=grand_tour.erika.pk,
+        reason=HoldReason.LITIGATION,
+        authority="Riverland court, 3 O 12/26",
+    )
+    stopped = found(alice.get("tickets", held="true"), grand_tour)
+    assert found(alice.get("tickets", under_hold="true"), grand_tour) == {"held", "identity"}
+    assert found(alice.get("tickets", held="true", under_hold="true"), grand_tour) == stopped
+    for kind, target in (
+        (HoldKind.DATASET, grand_tour.dataset.pk),
+        (HoldKind.MODEL, grand_tour.original.model_id),
+    ):
+        hold_place(
+            actor=people.alice,
+            controller_id=people.controller.pk,
+            kind=kind,
+            target_id=target,
+            reason=HoldReason.LITIGATION,
+            authority="Riverland court, 3 O 13/26",
+        )
+        covered = found(alice.get("tickets", under_hold="true"), grand_tour)
+        assert covered == set(grand_tour.tickets) - {"closed", "rejected"}
+    assert hold.released_at is None
+    assert script(people.mallory).get("tickets", under_hold="true").json()["results"] == []
+
+
+def test_work_that_does_not_go_on_is_found(
+    script: AsScript, grand_tour: Tour, settings: Any
+) -> None:
+    settings.EXPUNGE_STUCK_MINUTES = 0
+    Batch.objects.update(lease_until=now())
+    alice = script(grand_tour.people.alice)
+    assert found(alice.get("tickets", stuck="true"), grand_tour) == {"running"}
+    assert "running" not in found(alice.get("tickets", stuck="false"), grand_tour)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from expunge.api.export import csv_lines, json_lines
 from expunge.api.filters import tickets_filtered
 from expunge.api.idempotency import Stored
 from expunge.api.resource import Resource
+from expunge.api.v1 import examples
 from expunge.api.v1.tickets import LONGEST_TEXT, STATES, TicketFilter, TicketSearch
 from expunge.common.errors import DomainError, InvalidInputError
 from expunge.tickets.rules import RULES, Task
@@ -78,7 +79,15 @@ class BulkTickets(Resource):
         ]
     }
 
-    @extend_schema(operation_id="tickets_bulk", request=BulkIn, responses={200: BulkOut})
+    @extend_schema(
+        operation_id="tickets_bulk",
+        request=BulkIn,
+        responses={200: BulkOut},
+        examples=[
+            examples.sent("All that a filter finds", examples.BULK),
+            examples.answered("One done, one refused", examples.BULK_DONE, 200),
+        ],
+    )
     def post(self, request: Request) -> Response:
         """Do a task with up to 500 tickets; a refusal of one holds up no other.
 

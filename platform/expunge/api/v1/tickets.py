@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from expunge.accounts.permissions import Permission
 from expunge.api.filters import ORDERINGS, tickets_filtered
 from expunge.api.resource import ListResource, Resource
+from expunge.api.v1 import examples
 from expunge.api.v1.fields import NodeOut, PersonOut
 from expunge.tickets import selectors
 from expunge.tickets.models import Outcome, Ticket
@@ -162,7 +163,15 @@ class Tickets(ListResource[Ticket]):
         ordering = ORDERINGS[wanted.pop("ordering")]
         return self.listing(tickets_filtered(self.actor, wanted), ordering)
 
-    @extend_schema(operation_id="tickets_file", request=TicketIn, responses={201: TicketOut})
+    @extend_schema(
+        operation_id="tickets_file",
+        request=TicketIn,
+        responses={201: TicketOut},
+        examples=[
+            examples.sent("Consent withdrawn", examples.FILED),
+            examples.answered("The ticket", examples.TICKET, 201),
+        ],
+    )
     def post(self, request: Request) -> Response:
         """File a deletion request for everything below the named nodes."""
         given = self.read(TicketIn)
@@ -202,7 +211,11 @@ class OneTicket(Resource):
 
     needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
 
-    @extend_schema(operation_id="tickets_get", responses=TicketOut)
+    @extend_schema(
+        operation_id="tickets_get",
+        responses=TicketOut,
+        examples=[examples.answered("A ticket under review", examples.TICKET, 200)],
+    )
     def get(self, request: Request, ticket_id: UUID) -> Response:
         """Return a ticket with its history and what the caller may do with it."""
         return Response(TicketOut(_in_full(self, ticket_id)).data)

@@ -5,24 +5,19 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import Resource
+from expunge.api.v1 import examples
 from expunge.api.v1.models import ModelVersionOut
 from expunge.registry import pipelines, selectors
 from expunge.registry.models import Arm, DatasetVersion, ModelVersion
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
-EXAMPLE = {
-    "model": "ward-assistant",
-    "uri": "s3://models/ward-assistant/2026-11-21",
-    "recipe": {"epochs": 3, "learning_rate": 0.0001},
-    "trained_on": [{"digest": f"sha256:{'0' * 64}"}],
-}
 
 
 class TrainedOnIn(serializers.Serializer[Any]):
@@ -61,7 +56,10 @@ class TrainingRuns(Resource):
         operation_id="training_runs_register",
         request=TrainingRunIn,
         responses={201: ModelVersionOut, 200: ModelVersionOut},
-        examples=[OpenApiExample("A fine-tuned model", EXAMPLE, request_only=True)],
+        examples=[
+            examples.sent("A fine-tuned model", examples.TRAINING_RUN),
+            examples.answered("Its version", examples.MODEL_VERSION, 200, 201),
+        ],
     )
     def post(self, request: Request) -> Response:
         """Register what a training run made; 200 when exactly these files are registered already.
