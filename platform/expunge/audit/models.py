@@ -1,16 +1,28 @@
 """The rows of the log.
 
-The SQL function ``audit_append`` is the only way in, and triggers refuse UPDATE, DELETE and
-TRUNCATE, so ``manage.py flush`` fails on a database that holds a log.
+The SQL function ``audit_append`` is the only way in: a trigger calls it at the commit for what a
+transaction put into ``audit_pending``. Triggers refuse UPDATE, DELETE and TRUNCATE, so
+``manage.py flush`` fails on a database that holds a log.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from django.db import models
+from django.db import connection, models
 
 from expunge.common.models import ImmutableModel
+
+
+class LeafManager(models.Manager["Leaf"]):
+    """Reads the log as it stands, with what the present transaction has recorded so far."""
+
+    def get_queryset(self) -> models.QuerySet[Leaf]:
+        """Append what waits for the commit first; from then on entries are appended at once."""
+        if connection.in_atomic_block and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS audit_pending_appended IMMEDIATE")
+        return super().get_queryset()
 
 
 class Leaf(models.Model):
@@ -28,6 +40,8 @@ class Leaf(models.Model):
     actor = models.CharField(max_length=80)
     role = models.CharField(max_length=40)
     ticket_id = models.UUIDField(null=True)
+
+    objects: ClassVar[LeafManager] = LeafManager()
 
     class Meta:
         db_table = "audit_leaf"

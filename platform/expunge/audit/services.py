@@ -17,7 +17,10 @@ from expunge.audit.selectors import log_root, log_size
 from expunge.audit.timestamps import timestamp
 from expunge.common.clock import now
 
-APPEND = "SELECT audit_append(%s, %s, %s, %s, %s, %s, %s)"
+PENDING = """
+INSERT INTO audit_pending (entry, action, occurred_at, controller, actor, role, ticket)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
 SYSTEM = "system:audit"
 
 
@@ -29,14 +32,15 @@ def audit_record(  # noqa: PLR0913 - the fields of an entry
     subject: Mapping[str, str],
     data: Mapping[str, Any],
     role: str = "",
-) -> Leaf:
-    """Append one entry to the log, in the caller's transaction.
+) -> None:
+    """Append one entry to the log when the caller's transaction commits, or not at all.
 
     ``actor`` is a pseudonym (``user:<id>``, ``system:<part>``), ``subject`` names what the
     action was done to by ids; its ``ticket``, if any, becomes searchable. ``data`` holds no
     personal data: put a :func:`expunge.audit.leaves.commitment` where it would.
 
-    Appends queue up behind each other until their transactions end, so write the entry last.
+    Whoever reads the log inside the transaction has the entries so far appended at once
+    (:class:`expunge.audit.models.LeafManager`).
 
     Raises:
         TransactionManagementError: There is no transaction.
@@ -57,9 +61,25 @@ def audit_record(  # noqa: PLR0913 - the fields of an entry
         data=data,
     )
     with connection.cursor() as cursor:
-        cursor.execute(APPEND, [entry, str(action), moment, controller_id, actor, role, ticket])
-        (seq,) = cursor.fetchone()
-    return Leaf.objects.get(pk=seq)
+        cursor.execute(PENDING, [entry, str(action), moment, controller_id, actor, role, ticket])
+
+
+def audit_record_now(
+    *,
+    action: AuditAction,
+    actor: str,
+    controller_id: UUID | None,
+    subject: Mapping[str, str],
+    data: Mapping[str, Any],
+) -> Leaf:
+    """Append one entry at once and return it, for a caller that needs its number.
+
+    Every other append waits until the caller's transaction ends: write it last.
+    """
+    audit_record(
+        action=action, actor=actor, controller_id=controller_id, subject=subject, data=data
+    )
+    return Leaf.objects.latest("seq")
 
 
 @transaction.atomic

@@ -13,11 +13,12 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
 from expunge.audit.keys import log_origin
-from expunge.audit.services import audit_record
+from expunge.audit.services import audit_record_now
 from expunge.certificates.envelope import STATUS_TYPE, seal
 from expunge.certificates.keys import statement_credential
 from expunge.certificates.kinds import BY_PEOPLE, RevocationReason
@@ -54,17 +55,17 @@ def certificate_revoke(
         .first()
     )
     if certificate is None:
-        raise NotFoundError("certificate_unknown", "There is no such certificate for you.")
+        raise NotFoundError("certificate_unknown", _("There is no such certificate for you."))
     actor.require(Permission.CERTIFICATE_REVOKE, certificate.controller_id)
     _check(reason, BY_PEOPLE if actor.user else frozenset(RevocationReason))
     if actor.user and not text.strip():
-        raise InvalidInputError("text_missing", "Say why, in a sentence or two.", field="text")
+        raise InvalidInputError("text_missing", _("Say why, in a sentence or two."), field="text")
     if certificate.is_revoked:
-        raise ConflictError("certificate_revoked_already", "This document is revoked already.")
+        raise ConflictError("certificate_revoked_already", _("This document is revoked already."))
     certificate.revoked_at = now()
     certificate.revoked_reason = reason
     certificate.revoked_text = text.strip() or None
-    leaf = audit_record(
+    leaf = audit_record_now(
         action=AuditAction.CERTIFICATE_REVOKED,
         actor=actor.pseudonym,
         controller_id=certificate.controller_id,
@@ -116,4 +117,8 @@ def status_list() -> bytes:
 def _check(reason: str, known: Collection[str]) -> None:
     if reason not in known:
         words = ", ".join(sorted(known))
-        raise InvalidInputError("reason_unknown", f"Give a reason: one of {words}.", field="reason")
+        raise InvalidInputError(
+            "reason_unknown",
+            _("Give a reason: one of %(words)s.") % {"words": words},
+            field="reason",
+        )

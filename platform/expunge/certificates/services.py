@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from expunge.accounts.permissions import Actor
 from expunge.audit.actions import AuditAction
 from expunge.audit.keys import log_key, log_origin
-from expunge.audit.services import audit_record, checkpoint_sign
+from expunge.audit.services import audit_record_now, checkpoint_sign
 from expunge.certificates.envelope import key_id, seal
 from expunge.certificates.evidence import issued_data
 from expunge.certificates.facts import CertificateFacts
@@ -93,7 +93,7 @@ def _stated(
     statement = build_statement(facts, identity)
     kind = kind_of(facts.models)
     digest = statement_digest(statement)
-    leaf = audit_record(
+    leaf = audit_record_now(
         action=AuditAction.CERTIFICATE_STATEMENT,
         actor=actor.pseudonym,
         controller_id=controller_id,
@@ -139,7 +139,7 @@ def _issued(certificate: Certificate, pdf_name: str, actor: Actor) -> Certificat
     if certificate.status == Status.ISSUED:
         return certificate
     recorded = issued_data(pdf_read(pdf_name))
-    leaf = audit_record(
+    leaf = audit_record_now(
         action=AuditAction.CERTIFICATE_ISSUED,
         actor=actor.pseudonym,
         controller_id=certificate.controller_id,

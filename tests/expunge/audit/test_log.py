@@ -20,20 +20,30 @@ from expunge.audit.export import ExportError, StampedNote, read_export
 from expunge.audit.keys import log_key
 from expunge.audit.leaves import commitment, commitment_opens
 from expunge.audit.models import Checkpoint, Leaf
-from expunge.audit.services import audit_record, checkpoint_sign
+from expunge.audit.services import audit_record, audit_record_now, checkpoint_sign
 
 CONTROLLER = UUID(int=7)
 
 
 def write(number: int = 0) -> Leaf:
     with transaction.atomic():
-        return audit_record(
+        return audit_record_now(
             action=AuditAction.TICKET_MOVED,
             actor="system:test",
             controller_id=CONTROLLER,
             subject={"ticket": str(uuid4())},
             data={"number": number},
         )
+
+
+def note(number: int) -> None:
+    audit_record(
+        action=AuditAction.TICKET_MOVED,
+        actor="system:test",
+        controller_id=CONTROLLER,
+        subject={"ticket": str(uuid4())},
+        data={"number": number},
+    )
 
 
 @pytest.mark.django_db
@@ -50,7 +60,7 @@ def test_an_entry_is_the_canonical_json_of_what_happened() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_written_outside_the_transaction_of_what_it_tells() -> None:
     with pytest.raises(TransactionManagementError):
-        audit_record(
+        audit_record_now(
             action=AuditAction.TICKET_MOVED,
             actor="system:test",
             controller_id=None,
@@ -93,6 +103,47 @@ def test_many_writers_at_once_leave_no_gap() -> None:
     state = selectors.log_verify()
     assert (state.size, state.faults) == (80, ())
     assert state.root == selectors.log_root(80).hex()
+
+
+def numbers() -> list[int]:
+    return [json.loads(bytes(leaf.data))["data"]["number"] for leaf in Leaf.objects.all()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_holds_up_nobody_before_its_transaction_commits() -> None:
+    def quick() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '2s'")
+                note(2)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        note(1)
+        pool.submit(quick).result(timeout=20)
+    assert numbers() == [2, 1]
+    assert selectors.log_verify().sound
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_of_one_transaction_keep_their_order_and_leave_nothing_waiting() -> None:
+    with transaction.atomic():
+        for number in range(5):
+            note(number)
+    assert numbers() == [0, 1, 2, 3, 4]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM audit_pending")
+        assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_reads_the_log_inside_a_transaction_reads_its_own_entries() -> None:
+    with transaction.atomic():
+        note(0)
+        assert numbers() == [0]
+        note(1)
+        assert numbers() == [0, 1]
 
 
 @pytest.mark.django_db(transaction=True)
