@@ -3,6 +3,7 @@
 # make check  style, types, import contracts, templates, known vulnerabilities
 # make fix    let the tools put right what they can
 # make snapshots  write the committed API schema and catalog anew
+# make messages   collect the texts of the pages for translation and compile the German ones
 # make up     start the site on what make demo left behind
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DEMO ?=
 
-.PHONY: demo test check fix snapshots up system clean
+.PHONY: demo test check fix snapshots messages up system clean
 
 demo: $(VENV)/.installed system
 	$(BIN)/python manage.py demo $(DEMO)
@@ -37,6 +38,9 @@ fix: $(VENV)/.installed
 snapshots: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python scripts/catalog > platform/expunge/jobs/catalog.json
 	$(BIN)/python manage.py spectacular --file docs/openapi.yaml
+
+messages: $(VENV)/.installed
+	PYTHON=$(BIN)/python scripts/messages
 
 up: $(VENV)/.installed
 	$(BIN)/python manage.py up

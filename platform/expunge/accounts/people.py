@@ -16,6 +16,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import ApiToken, Controller, Membership, Role, User
 from expunge.accounts.permissions import Actor, Permission
@@ -44,7 +45,7 @@ def user_invite(
     actor.require(Permission.ADMINISTER, controller_id)
     wanted = sorted(set(roles))
     if not wanted:
-        raise InvalidInputError("roles_missing", "Choose at least one role.", field="roles")
+        raise InvalidInputError("roles_missing", _("Choose at least one role."), field="roles")
     user = User.objects.filter(email__iexact=email.strip()).first()
     if user is None:
         user = user_create(actor=actor, controller_id=controller_id, email=email.strip(), name=name)
@@ -77,7 +78,7 @@ def invitation_repeat(*, actor: Actor, controller_id: UUID, user_id: UUID) -> Us
     user = member_get(actor, controller_id, user_id)
     if user.last_login is not None:
         raise ConflictError(
-            "invitation_used", "They have signed in before and can ask for a link themselves."
+            "invitation_used", _("They have signed in before and can ask for a link themselves.")
         )
     _invitation_send(user, Controller.objects.get(pk=controller_id))
     return user
@@ -96,7 +97,7 @@ def user_remove(*, actor: Actor, controller_id: UUID, user_id: UUID) -> None:
     """
     user = member_get(actor, controller_id, user_id)
     if actor.user is not None and actor.user.pk == user.pk:
-        raise NotAllowedError("own_account", "Another administrator must remove you.")
+        raise NotAllowedError("own_account", _("Another administrator must remove you."))
     held = Membership.objects.filter(user=user, controller_id=controller_id)
     if held.filter(role=Role.ADMINISTRATOR).exists():
         administrator_spare(controller_id, user.pk)
@@ -127,7 +128,7 @@ def second_factor_reset(*, actor: Actor, controller_id: UUID, user_id: UUID) -> 
     """
     user = member_get(actor, controller_id, user_id)
     if actor.user is not None and actor.user.pk == user.pk:
-        raise NotAllowedError("own_account", "Another administrator must reset yours.")
+        raise NotAllowedError("own_account", _("Another administrator must reset yours."))
     lost = Authenticator.objects.filter(user=user)
     for kind in sorted(lost.values_list("type", flat=True)):
         account_announce(
@@ -152,12 +153,12 @@ def profile_change(*, actor: Actor, name: str, time_zone: str) -> User:
         NotAllowedError: ``person_needed``.
     """
     if actor.user is None or actor.scopes is not None:
-        raise NotAllowedError("person_needed", "Sign in to change your profile.")
+        raise NotAllowedError("person_needed", _("Sign in to change your profile."))
     if not name.strip():
-        raise InvalidInputError("name_missing", "Give a name.", field="name")
+        raise InvalidInputError("name_missing", _("Give a name."), field="name")
     if time_zone not in available_timezones():
         raise InvalidInputError(
-            "time_zone_unknown", "There is no such time zone.", field="time_zone"
+            "time_zone_unknown", _("There is no such time zone."), field="time_zone"
         )
     actor.user.name, actor.user.time_zone = name.strip(), time_zone
     actor.user.save(update_fields=["name", "time_zone"])
@@ -169,7 +170,7 @@ def member_get(actor: Actor, controller_id: UUID, user_id: UUID) -> User:
     known = actor.may(Permission.ADMINISTER, controller_id)
     user = User.objects.filter(pk=user_id, memberships__controller_id=controller_id).first()
     if not known or user is None:
-        raise NotFoundError("user_unknown", "There is no such person in your organisation.")
+        raise NotFoundError("user_unknown", _("There is no such person in your organisation."))
     return user
 
 
@@ -188,5 +189,6 @@ def _invitation_send(user: User, controller: Controller) -> None:
         EmailMessage(subject, body, to=[user.email]).send()
     except (OSError, SMTPException) as error:
         raise ConflictError(
-            "mail_failed", "The invitation could not be sent. Check the mail settings, then retry."
+            "mail_failed",
+            _("The invitation could not be sent. Check the mail settings, then retry."),
         ) from error

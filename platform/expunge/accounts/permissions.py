@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from expunge.accounts.models import Controller, Membership, Role, User
 from expunge.common.errors import NotAllowedError, NotFoundError
 
@@ -79,8 +81,11 @@ class Actor:
         if not self.may(permission, controller_id):
             raise NotAllowedError(
                 "permission_missing",
-                f"This needs the permission '{permission}' for this organisation. "
-                "Ask its administrator for a role that has it.",
+                _(
+                    "This needs the permission '%(permission)s' for this organisation. "
+                    "Ask its administrator for a role that has it."
+                )
+                % {"permission": permission},
             )
 
     def controllers(self, permission: Permission) -> frozenset[UUID]:
@@ -102,5 +107,5 @@ class Actor:
 def controller_for(actor: Actor, permission: Permission, controller_id: UUID) -> Controller:
     """Return the controller if the actor may know of it, else raise :class:`NotFoundError`."""
     if controller_id not in actor.controllers(permission):
-        raise NotFoundError("controller_unknown", "There is no such organisation for you.")
+        raise NotFoundError("controller_unknown", _("There is no such organisation for you."))
     return Controller.objects.get(pk=controller_id)

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 import holidays
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import Controller, ControllerPolicy, Role
 from expunge.accounts.permissions import Actor, Permission, controller_for
@@ -95,7 +96,7 @@ def controller_change(  # noqa: PLR0913 - an organisation is changed whole
     }
     _check_place(**wanted)
     if Controller.objects.filter(name=wanted["name"]).exclude(pk=controller_id).exists():
-        raise ConflictError("name_taken", "Another organisation has this name.", field="name")
+        raise ConflictError("name_taken", _("Another organisation has this name."), field="name")
     changed = {key: value for key, value in wanted.items() if getattr(controller, key) != value}
     if changed:
         Controller.objects.filter(pk=controller_id).update(**changed)
@@ -113,20 +114,21 @@ def controller_change(  # noqa: PLR0913 - an organisation is changed whole
 def _check_place(name: str, country: str, subdivision: str, time_zone: str) -> None:
     calendars = holidays.list_supported_countries()
     if not name:
-        raise InvalidInputError("name_missing", "Give the organisation a name.", field="name")
+        raise InvalidInputError("name_missing", _("Give the organisation a name."), field="name")
     if country not in calendars:
         raise InvalidInputError(
-            "country_unknown", "There is no holiday calendar for this country.", field="country"
+            "country_unknown", _("There is no holiday calendar for this country."), field="country"
         )
     if subdivision and subdivision not in calendars[country]:
         raise InvalidInputError(
             "subdivision_unknown",
-            f"Leave it empty, or choose one of {', '.join(calendars[country]) or 'none'}.",
+            _("Leave it empty, or choose one of %(known)s.")
+            % {"known": ", ".join(calendars[country]) or "none"},
             field="subdivision",
         )
     if time_zone not in available_timezones():
         raise InvalidInputError(
-            "time_zone_unknown", "There is no such time zone.", field="time_zone"
+            "time_zone_unknown", _("There is no such time zone."), field="time_zone"
         )
 
 
@@ -141,14 +143,16 @@ def _checked(field: str, value: Any) -> Any:
         return _chosen(field, value, policy_choices(field))
     if field == "second_factor_roles":
         return _chosen(field, value, Role.choices)
-    raise InvalidInputError("field_unknown", "A policy has no such field or value.", field=field)
+    raise InvalidInputError("field_unknown", _("A policy has no such field or value."), field=field)
 
 
 def _number(field: str, value: Any) -> int:
     least, most = BOUNDS[field]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidInputError(
-            "number_out_of_range", f"A whole number from {least} to {most}.", field=field
+            "number_out_of_range",
+            _("A whole number from %(least)s to %(most)s.") % {"least": least, "most": most},
+            field=field,
         )
     return value
 
@@ -157,5 +161,9 @@ def _chosen(field: str, values: Iterable[Any], offered: Iterable[tuple[Any, Any]
     """Return the values in the order in which they are offered, each once."""
     known, wanted = [str(key) for key, _ in offered], {str(value) for value in values}
     if not wanted.issubset(known):
-        raise InvalidInputError("choice_unknown", f"Choose among {', '.join(known)}.", field=field)
+        raise InvalidInputError(
+            "choice_unknown",
+            _("Choose among %(known)s.") % {"known": ", ".join(known)},
+            field=field,
+        )
     return [key for key in known if key in wanted]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import ApiToken, Controller, ControllerPolicy, Membership, User
 from expunge.accounts.permissions import Actor, Permission
@@ -33,7 +34,7 @@ def membership_get(actor: Actor, controller_id: UUID, membership_id: UUID) -> Me
     """Return a role somebody holds here; raises ``membership_unknown``."""
     found = members_visible(actor, controller_id).filter(pk=membership_id).first()
     if found is None:
-        raise NotFoundError("membership_unknown", "There is no such role to take away.")
+        raise NotFoundError("membership_unknown", _("There is no such role to take away."))
     return found
 
 
@@ -82,7 +83,7 @@ def token_get(actor: Actor, token_id: UUID) -> ApiToken:
     mine = tokens_of(actor).filter(pk=token_id)
     found = (mine.filter(controller_id=actor.only) if actor.only else mine).first()
     if found is None:
-        raise NotFoundError("token_unknown", "There is no such token for you.")
+        raise NotFoundError("token_unknown", _("There is no such token for you."))
     return found
 
 

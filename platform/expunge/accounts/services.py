@@ -11,6 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import ApiToken, Controller, Membership, Role, User
 from expunge.accounts.permissions import ROLE_PERMISSIONS, Actor, Permission
@@ -36,7 +37,7 @@ def user_create(
     actor.require(Permission.ADMINISTER, controller_id)
     _check_person(email, name, password)
     if User.objects.filter(email__iexact=email).exists():
-        raise ConflictError("email_taken", "A person with this mail address has an account.")
+        raise ConflictError("email_taken", _("A person with this mail address has an account."))
     user = User.objects.create_user(email.lower(), password, name=name.strip())
     account_changed.send(
         sender=None,
@@ -60,10 +61,12 @@ def membership_grant(*, actor: Actor, user: User, controller_id: UUID, role: str
     actor.require(Permission.ADMINISTER, controller_id)
     if role not in Role.values:
         raise InvalidInputError(
-            "role_unknown", f"A role is one of {', '.join(Role.values)}.", field="role"
+            "role_unknown",
+            _("A role is one of %(values)s.") % {"values": ", ".join(Role.values)},
+            field="role",
         )
     if actor.user is not None and actor.user.pk == user.pk:
-        raise NotAllowedError("own_role", "Another administrator must give you a role.")
+        raise NotAllowedError("own_role", _("Another administrator must give you a role."))
     membership, fresh = Membership.objects.get_or_create(
         user=user, controller_id=controller_id, role=role
     )
@@ -97,7 +100,7 @@ def administrator_spare(controller_id: UUID, user_id: UUID) -> None:
     ).exclude(user_id=user_id)
     if not others.exists():
         raise ConflictError(
-            "last_administrator", "Make somebody else an administrator first: this is the last."
+            "last_administrator", _("Make somebody else an administrator first: this is the last.")
         )
 
 
@@ -112,11 +115,13 @@ def language_prefer(*, actor: Actor, language: str) -> None:
         NotAllowedError: ``person_needed``.
     """
     if actor.user is None:
-        raise NotAllowedError("person_needed", "Only a person has a language.")
+        raise NotAllowedError("person_needed", _("Only a person has a language."))
     known = [code for code, _ in settings.LANGUAGES]
     if language and language not in known:
         raise InvalidInputError(
-            "language_unknown", f"A language is one of {', '.join(known)}.", field="language"
+            "language_unknown",
+            _("A language is one of %(known)s.") % {"known": ", ".join(known)},
+            field="language",
         )
     User.objects.filter(pk=actor.user.pk).update(language=language)
     actor.user.language = language
@@ -140,13 +145,16 @@ def token_create(
             ``person_needed``.
     """
     if actor.user is None or actor.scopes is not None:
-        raise NotAllowedError("person_needed", "Sign in to make a token; a token makes none.")
+        raise NotAllowedError("person_needed", _("Sign in to make a token; a token makes none."))
     wanted = _scopes(scopes)
     if not name.strip():
-        raise InvalidInputError("name_missing", "Give the token a name.", field="name")
+        raise InvalidInputError("name_missing", _("Give the token a name."), field="name")
     if not 1 <= days <= TOKEN_DAYS_MOST:
         raise InvalidInputError(
-            "days_out_of_range", f"A token lives 1 to {TOKEN_DAYS_MOST} days.", field="days"
+            "days_out_of_range",
+            _("A token lives 1 to %(token_days_most)s days.")
+            % {"token_days_most": TOKEN_DAYS_MOST},
+            field="days",
         )
     for scope in wanted:
         actor.require(scope, controller_id)
@@ -184,13 +192,13 @@ def token_rotate(
     old = ApiToken.objects.select_for_update().filter(pk=token_id, user=actor.user).first()
     mine = old is not None and actor.token_id in {None, old.pk}
     if old is None or actor.user is None or not mine:
-        raise NotFoundError("token_unknown", "There is no such token for you.")
+        raise NotFoundError("token_unknown", _("There is no such token for you."))
     person = Actor(user=actor.user)
     scopes = [
         Permission(item) for item in old.scopes if person.may(Permission(item), old.controller_id)
     ]
     if old.revoked_at is not None or old.expires_at <= now() or not scopes:
-        raise ConflictError("token_ended", "This token has ended. Make a new one.")
+        raise ConflictError("token_ended", _("This token has ended. Make a new one."))
     token, secret = token_store(
         user=actor.user,
         controller_id=old.controller_id,
@@ -220,7 +228,7 @@ def token_revoke(*, actor: Actor, token_id: UUID) -> ApiToken:
     token = ApiToken.objects.select_for_update().filter(pk=token_id).first()
     mine = token is not None and actor.user is not None and token.user_id == actor.user.pk
     if token is None or not (mine or actor.may(Permission.ADMINISTER, token.controller_id)):
-        raise NotFoundError("token_unknown", "There is no such token for you.")
+        raise NotFoundError("token_unknown", _("There is no such token for you."))
     if token.revoked_at is None:
         token.revoked_at = now()
         token.save(update_fields=["revoked_at"])
@@ -238,10 +246,12 @@ def token_revoke(*, actor: Actor, token_id: UUID) -> ApiToken:
 def _scopes(scopes: Iterable[str]) -> tuple[Permission, ...]:
     names = sorted({str(scope) for scope in scopes})
     if not names:
-        raise InvalidInputError("scopes_missing", "Choose what the token may do.", field="scopes")
+        raise InvalidInputError(
+            "scopes_missing", _("Choose what the token may do."), field="scopes"
+        )
     known = {str(scope) for held in ROLE_PERMISSIONS.values() for scope in held}
     if not known.issuperset(names):
-        raise InvalidInputError("scope_unknown", "There is no such scope.", field="scopes")
+        raise InvalidInputError("scope_unknown", _("There is no such scope."), field="scopes")
     return tuple(Permission(name) for name in names)
 
 
@@ -250,10 +260,10 @@ def _check_person(email: str, name: str, password: str | None) -> None:
         validate_email(email)
     except ValidationError as error:
         raise InvalidInputError(
-            "email_invalid", "This is not a mail address.", field="email"
+            "email_invalid", _("This is not a mail address."), field="email"
         ) from error
     if not name.strip():
-        raise InvalidInputError("name_missing", "Give the person's name.", field="name")
+        raise InvalidInputError("name_missing", _("Give the person's name."), field="name")
     if password is not None:
         try:
             validate_password(password, User(email=email, name=name))

@@ -8,6 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import User
 from expunge.accounts.permissions import Actor
@@ -31,7 +32,7 @@ def session_end(*, actor: Actor, session_id: int) -> None:
     """End one of one's own sessions; raises ``session_unknown``."""
     session = sessions_of(actor).filter(pk=session_id).first()
     if session is None or actor.user is None:
-        raise NotFoundError("session_unknown", "There is no such session of yours.")
+        raise NotFoundError("session_unknown", _("There is no such session of yours."))
     session.end()
     _announce(actor.user, actor.pseudonym, 1)
 

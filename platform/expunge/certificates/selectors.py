@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.models import Leaf
@@ -32,7 +33,7 @@ def certificate_get(actor: Actor, certificate_id: UUID) -> Certificate:
     """Return one issued certificate; raises ``certificate_unknown``."""
     found = certificates_visible(actor).filter(pk=certificate_id).first()
     if found is None:
-        raise NotFoundError("certificate_unknown", "There is no such certificate for you.")
+        raise NotFoundError("certificate_unknown", _("There is no such certificate for you."))
     return found
 
 
@@ -57,7 +58,7 @@ def certificate_pdf(certificate: Certificate) -> bytes:
     except FileNotFoundError as error:
         raise NotFoundError(
             "certificate_file_missing",
-            "The certificate's file is not in the storage; restore it from a backup.",
+            _("The certificate's file is not in the storage; restore it from a backup."),
         ) from error
 
 
@@ -68,7 +69,7 @@ def certificate_sidecar(certificate: Certificate) -> bytes:
         ConflictError: ``certificate_not_issued``, or ``checkpoint_missing`` for an instant.
     """
     if certificate.issued_seq is None:
-        raise ConflictError("certificate_not_issued", "The certificate is not issued yet.")
+        raise ConflictError("certificate_not_issued", _("The certificate is not issued yet."))
     return write_proof(log_proof(certificate.issued_seq), SIDECAR_SCHEMA)
 
 
@@ -80,7 +81,9 @@ def log_proof(seq: int) -> LogProof:
     """
     checkpoint = checkpoint_covering(seq)
     if checkpoint is None:
-        raise ConflictError("checkpoint_missing", "The next checkpoint of the log will cover it.")
+        raise ConflictError(
+            "checkpoint_missing", _("The next checkpoint of the log will cover it.")
+        )
     return LogProof(
         seq=seq,
         leaf=bytes(Leaf.objects.get(pk=seq).data),

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import NotFoundError
@@ -33,7 +34,7 @@ def bundle_get(actor: Actor, bundle_id: UUID) -> ContainmentBundle:
     controllers = actor.controllers(Permission.CONTAINMENT_READ)
     found = ContainmentBundle.objects.filter(pk=bundle_id, controller_id__in=controllers).first()
     if found is None:
-        raise NotFoundError("bundle_unknown", "There is no such bundle for you.")
+        raise NotFoundError("bundle_unknown", _("There is no such bundle for you."))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from contract.canonical import digest_bytes
 from contract.containment import (
@@ -100,14 +101,14 @@ def containment_choose(*, actor: Actor, ticket_id: UUID, keep: bool, reason: str
     if reason not in ChoiceReason.values:
         raise InvalidInputError(
             "reason_unknown",
-            f"Give a reason: one of {', '.join(ChoiceReason.values)}.",
+            _("Give a reason: one of %(values)s.") % {"values": ", ".join(ChoiceReason.values)},
             field="reason",
         )
     ticket = Ticket.objects.select_for_update().get(pk=ticket.pk)
     if not may_choose(ticket):
         raise ConflictError(
             "containment_no_choice",
-            "Containment is chosen only for a ticket that could not be verified.",
+            _("Containment is chosen only for a ticket that could not be verified."),
         )
     _choose(ticket, actor, keep=keep, reason=ChoiceReason(reason))
     containment_settle(ticket_id=ticket.pk)
@@ -123,7 +124,7 @@ def containment_fetch(*, actor: Actor, bundle: ContainmentBundle) -> str:
     actor.require(Permission.CONTAINMENT_READ, bundle.controller_id)
     if bundle.document is None:
         raise ConflictError(
-            "containment_withdrawn", "This bundle was withdrawn; take it out of your guard."
+            "containment_withdrawn", _("This bundle was withdrawn; take it out of your guard.")
         )
     if actor.user is not None:
         ContainmentFetch.objects.update_or_create(

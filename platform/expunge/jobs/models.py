@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from expunge.certificates.models import Certificate
 from expunge.common.models import BaseModel
@@ -17,8 +18,8 @@ from expunge.tickets.models import Ticket
 class Cause(models.TextChoices):
     """Why a model must be worked on although its lineage says that the data is gone."""
 
-    REGRESSION = "regression", "A check that was passed failed on a later version"
-    BROUGHT_BACK = "brought_back", "A later version holds the data again"
+    REGRESSION = "regression", _("A check that was passed failed on a later version")
+    BROUGHT_BACK = "brought_back", _("A later version holds the data again")
 
 
 class Leased(BaseModel):

@@ -14,6 +14,7 @@ from typing import Any
 
 import fsspec
 from django.conf import settings
+from django.utils.translation import gettext as _
 from fsspec.core import url_to_fs
 
 from contract.manifest import FileEntry, folder_digest, manifest_of
@@ -36,8 +37,10 @@ def artifact_fetch(uri: str, digest: str, into: Path) -> None:
         shutil.rmtree(into)
         raise ConflictError(
             "artifact_changed",
-            "The files of this model version are not the ones that were registered. "
-            "Restore them, or register them as a new version.",
+            _(
+                "The files of this model version are not the ones that were registered. "
+                "Restore them, or register them as a new version."
+            ),
         )
 
 
@@ -80,8 +83,10 @@ def dataset_fetch(version: DatasetVersion, into: Path) -> None:
         shutil.rmtree(into)
         raise ConflictError(
             "dataset_changed",
-            "The files of this dataset version are not the ones that were registered, so it is "
-            "not known which records a model learned. Restore them, or register a new version.",
+            _(
+                "The files of this dataset version are not the ones that were registered, so it is "
+                "not known which records a model learned. Restore them, or register a new version."
+            ),
         )
 
 
@@ -122,8 +127,11 @@ def _holds_files(files: Any, path: str) -> bool:
 def _missing(code: str, thing: str) -> NotFoundError:
     return NotFoundError(
         code,
-        f"There are no files of this {thing} at the place it was registered with. "
-        "Put them back, then try again.",
+        _(
+            "There are no files of this %(thing)s at the place it was registered with. "
+            "Put them back, then try again."
+        )
+        % {"thing": thing},
     )
 
 
@@ -132,8 +140,10 @@ def _filesystem(uri: str) -> tuple[Any, str]:
     if "::" in uri or protocol not in PROTOCOLS:
         raise InvalidInputError(
             "uri_not_supported",
-            "Artifacts lie in a folder or in an object store: give a path, or a URI that starts "
-            "with s3://, gs:// or abfs://.",
+            _(
+                "Artifacts lie in a folder or in an object store: give a path, or a URI that "
+                "starts with s3://, gs:// or abfs://."
+            ),
             field="uri",
         )
     files, path = url_to_fs(uri)

@@ -22,9 +22,9 @@ from expunge.common.models import BaseModel, ImmutableModel
 class Arm(models.TextChoices):
     """What the coin flip at ingestion said about a data subject."""
 
-    TRAINED = "trained", "Trained on"
-    TWIN = "twin", "Never trained on (control)"
-    PUBLIC = "public", "Public"
+    TRAINED = "trained", _("Trained on")
+    TWIN = "twin", _("Never trained on (control)")
+    PUBLIC = "public", _("Public")
 
 
 class Dataset(BaseModel):

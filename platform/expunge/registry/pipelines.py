@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import ConflictError, NotFoundError
@@ -56,8 +57,11 @@ def training_run_register(  # noqa: PLR0913 - a version is written once, whole
     if held != {(item.pk, str(arm)) for item, arm in uses}:
         raise ConflictError(
             "version_differs",
-            f"Version {twin.number} has exactly these files and is registered as trained on other "
-            "data. A version is written once: find out which is true.",
+            _(
+                "Version %(number)s has exactly these files and is registered as trained "
+                "on other data. A version is written once: find out which is true."
+            )
+            % {"number": twin.number},
         )
     return twin, False
 
@@ -73,7 +77,8 @@ def dataset_version_by_digest(actor: Actor, digest: str) -> DatasetVersion:
     )
     if found is None:
         raise NotFoundError(
-            "dataset_version_unknown", "No dataset version with this digest is registered for you."
+            "dataset_version_unknown",
+            _("No dataset version with this digest is registered for you."),
         )
     return found
 
@@ -89,7 +94,7 @@ def model_version_by_digest(actor: Actor, digest: str) -> ModelVersion:
     )
     if found is None:
         raise NotFoundError(
-            "model_version_unknown", "No model version with this digest is registered for you."
+            "model_version_unknown", _("No model version with this digest is registered for you.")
         )
     return found
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 from pydantic import TypeAdapter, ValidationError
 
 from contract.job import Recipe
@@ -92,7 +93,7 @@ def model_register(
             )
     except IntegrityError as error:
         raise ConflictError(
-            "model_name_taken", "A model of this name exists; register a new version of it."
+            "model_name_taken", _("A model of this name exists; register a new version of it.")
         ) from error
     audit_record(
         action=AuditAction.MODEL_REGISTERED,
@@ -179,7 +180,7 @@ def _dataset(controller_id: UUID, name: str, facts: DatasetFacts) -> Dataset:
     # The lock keeps two registrations from numbering versions and tree nodes alike.
     Controller.objects.select_for_update().get(pk=controller_id)
     header = facts.header
-    dataset, _ = Dataset.objects.get_or_create(
+    dataset, _made = Dataset.objects.get_or_create(
         controller_id=controller_id,
         name=name,
         defaults={"levels": list(header.levels), "subject_level": header.subject_level},
@@ -187,11 +188,14 @@ def _dataset(controller_id: UUID, name: str, facts: DatasetFacts) -> Dataset:
     if (tuple(dataset.levels), dataset.subject_level) != (header.levels, header.subject_level):
         raise ConflictError(
             "dataset_levels_changed",
-            "The earlier versions of this dataset have other levels. Register it under a new name.",
+            _(
+                "The earlier versions of this dataset have other levels. "
+                "Register it under a new name."
+            ),
         )
     if dataset.versions.filter(digest=facts.digest).exists():
         raise ConflictError(
-            "dataset_already_registered", "A version with exactly these files is registered."
+            "dataset_already_registered", _("A version with exactly these files is registered.")
         )
     return dataset
 
@@ -218,14 +222,17 @@ def _check_version(
 ) -> None:
     if layout not in LAYOUTS:
         raise InvalidInputError(
-            "layout_unknown", f"The layout is one of {', '.join(LAYOUTS)}.", field="layout"
+            "layout_unknown",
+            _("The layout is one of %(layouts)s.") % {"layouts": ", ".join(LAYOUTS)},
+            field="layout",
         )
     controllers = {version.dataset.controller_id for version, _ in uses}
     controllers |= {node.dataset.controller_id for node in erased}
     controllers |= {parent.model.controller_id} if parent else set()
     if controllers - {model.controller_id}:
         raise InvalidInputError(
-            "other_controller", "Its datasets, nodes and parent must be of the same organisation."
+            "other_controller",
+            _("Its datasets, nodes and parent must be of the same organisation."),
         )
 
 
@@ -235,7 +242,7 @@ def _recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise InvalidInputError(
             "recipe_invalid",
-            f"The recipe is not valid: {error.errors()[0]['msg']}.",
+            _("The recipe is not valid: %(msg)s.") % {"msg": error.errors()[0]["msg"]},
             field="recipe",
         ) from error
     return dict(_RECIPE.dump_python(checked, mode="json"))

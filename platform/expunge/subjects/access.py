@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import ConflictError, NotFoundError
 from expunge.tickets.models import Ticket
@@ -22,7 +24,7 @@ def ticket_locked(actor: Actor, ticket_id: UUID, permission: Permission) -> Tick
         .first()
     )
     if ticket is None:
-        raise NotFoundError("ticket_unknown", "There is no such ticket for you.")
+        raise NotFoundError("ticket_unknown", _("There is no such ticket for you."))
     actor.require(permission, ticket.controller_id)
     return ticket
 
@@ -31,5 +33,5 @@ def identity_awaited(ticket: Ticket) -> None:
     """Raise ``identity_not_awaited`` unless the ticket waits for the person's identity."""
     if ticket.state != TicketState.IDENTITY_PENDING:
         raise ConflictError(
-            "identity_not_awaited", "This ticket does not wait for anybody's identity."
+            "identity_not_awaited", _("This ticket does not wait for anybody's identity.")
         )

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
@@ -119,7 +120,7 @@ def duplicate_merge(*, actor: Actor, ticket_id: UUID, survivor_id: UUID) -> Tick
     """
     if ticket_id == survivor_id:
         raise InvalidInputError(
-            "survivor_same", "A ticket cannot be its own duplicate.", field="survivor"
+            "survivor_same", _("A ticket cannot be its own duplicate."), field="survivor"
         )
     # Locked in one order, so that two people who merge both ways do not wait for each other.
     locked = {
@@ -145,23 +146,25 @@ def duplicate_merge(*, actor: Actor, ticket_id: UUID, survivor_id: UUID) -> Tick
 def merge_refusal(ticket: Ticket, survivor: Ticket) -> ConflictError | None:
     """Return why one ticket may not be withdrawn in favour of another, if it may not."""
     if ticket.controller_id != survivor.controller_id:
-        return ConflictError("other_controller", "Both tickets must be of one organisation.")
+        return ConflictError("other_controller", _("Both tickets must be of one organisation."))
     if survivor.state in UNSHOWN:
         return ConflictError(
             "survivor_unverified",
-            "Nobody has shown their identity for that ticket, so it may not absorb another one.",
+            _("Nobody has shown their identity for that ticket, so it may not absorb another one."),
         )
     if survivor.state in TERMINAL:
-        return ConflictError("survivor_ended", "That ticket has ended, so this one must go on.")
+        return ConflictError("survivor_ended", _("That ticket has ended, so this one must go on."))
     if not covers(ticket_nodes(survivor), ticket_nodes(ticket)):
         return ConflictError(
-            "duplicate_not_covered", "This ticket asks for data that is not in that one's scope."
+            "duplicate_not_covered", _("This ticket asks for data that is not in that one's scope.")
         )
     if ticket.state not in UNSHOWN and ticket.due_on < survivor.due_on:
         return ConflictError(
             "duplicate_due_earlier",
-            "This ticket is due earlier, and its person has shown who they are. "
-            "Withdraw the other one in favour of this.",
+            _(
+                "This ticket is due earlier, and its person has shown who they are. "
+                "Withdraw the other one in favour of this."
+            ),
         )
     return None
 

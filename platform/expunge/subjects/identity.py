@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
@@ -95,11 +96,11 @@ def identity_evidence_record(
     """
     ticket = ticket_locked(actor, ticket_id, Permission.TICKET_REVIEW)
     if actor.user is None:
-        raise NotAllowedError("person_needed", "A person must have seen the evidence.")
+        raise NotAllowedError("person_needed", _("A person must have seen the evidence."))
     if evidence not in Evidence.values:
         raise InvalidInputError(
             "evidence_unknown",
-            f"Evidence is one of {', '.join(Evidence.values)}.",
+            _("Evidence is one of %(values)s.") % {"values": ", ".join(Evidence.values)},
             field="evidence",
         )
     return _shown(ticket, actor, Method.MANUAL_EVIDENCE, level, seen, evidence)
@@ -133,7 +134,7 @@ def _may_be_mailed(ticket: Ticket) -> None:
     if payload is None or not is_mail_address(payload.contact):
         raise ConflictError(
             "no_mail_address",
-            "This ticket has no mail address to send a code to. Record other evidence instead.",
+            _("This ticket has no mail address to send a code to. Record other evidence instead."),
         )
     moment = now()
     sent = IdentityCheck.objects.filter(ticket=ticket, method=Method.MAILED_CODE)
@@ -141,17 +142,23 @@ def _may_be_mailed(ticket: Ticket) -> None:
     if many or sent.filter(created_at__gt=moment - PAUSE_BETWEEN).exists():
         raise ConflictError(
             "too_many_codes",
-            f"A code was sent just now, or {MOST_SENDS} were within a day. Wait, then ask again.",
+            _(
+                "A code was sent just now, or %(most_sends)s were within a day. "
+                "Wait, then ask again."
+            )
+            % {"most_sends": MOST_SENDS},
         )
 
 
 def _try_code(ticket: Ticket, actor: Actor, code: str) -> ConflictError | InvalidInputError | None:
     check = IdentityCheck.objects.filter(ticket=ticket, standing=Standing.ASKED).first()
     if check is None or check.expires_at is None:
-        return ConflictError("code_used_up", "There is no code that could be entered. Ask for one.")
+        return ConflictError(
+            "code_used_up", _("There is no code that could be entered. Ask for one.")
+        )
     if check.expires_at <= now():
         _end(check, Standing.LAPSED)
-        return ConflictError("code_expired", "This code has expired. Ask for a new one.")
+        return ConflictError("code_expired", _("This code has expired. Ask for a new one."))
     fits = code_fits(
         code, check.digest, purpose=PURPOSE, request=ticket.pk, expires_at=check.expires_at
     )
@@ -164,12 +171,12 @@ def _try_code(ticket: Ticket, actor: Actor, code: str) -> ConflictError | Invali
     if check.tries >= MOST_TRIES:
         _end(check, Standing.FAILED)
         _audit(AuditAction.IDENTITY_FAILED, actor, check)
-        return ConflictError("code_used_up", "Too many wrong codes. Ask for a new one.")
+        return ConflictError("code_used_up", _("Too many wrong codes. Ask for a new one."))
     check.save(update_fields=["tries"])
     left = MOST_TRIES - check.tries
     return InvalidInputError(
         "code_wrong",
-        f"This is not the code of our latest letter. Tries left: {left}.",
+        _("This is not the code of our latest letter. Tries left: %(left)s.") % {"left": left},
         field="code",
     )
 
@@ -180,12 +187,15 @@ def _shown(  # noqa: PLR0913, PLR0917 - a check is written once, whole
     identity_awaited(ticket)
     if level not in Level.values:
         raise InvalidInputError(
-            "level_unknown", f"A level is one of {', '.join(Level.values)}.", field="level"
+            "level_unknown",
+            _("A level is one of %(values)s.") % {"values": ", ".join(Level.values)},
+            field="level",
         )
     if not reference.strip() or len(reference) > LONGEST_REFERENCE:
         raise InvalidInputError(
             "reference_missing",
-            f"Say where it was seen or under which number, in up to {LONGEST_REFERENCE} signs.",
+            _("Say where it was seen or under which number, in up to %(longest_reference)s signs.")
+            % {"longest_reference": LONGEST_REFERENCE},
             field="reference",
         )
     _close_open(ticket, Standing.REPLACED)

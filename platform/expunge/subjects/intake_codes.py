@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.common.clock import now
 from expunge.common.errors import ConflictError, InvalidInputError
@@ -38,10 +39,12 @@ def intake_code_send(*, intake_id: UUID) -> None:
     intake = intake_waiting(IntakeRequest.objects.filter(pk=intake_id))
     payload = payload_open(intake)
     if payload is None or not is_mail_address(payload.contact):
-        raise ConflictError("no_mail_address", "You gave us no mail address.")
+        raise ConflictError("no_mail_address", _("You gave us no mail address."))
     sent_at = intake.code_expires_at - LIFETIME if intake.code_expires_at else None
     if intake.code_sends >= MOST_SENDS or (sent_at and sent_at > now() - PAUSE_BETWEEN):
-        raise ConflictError("too_many_codes", "A code was sent just now, or too many were before.")
+        raise ConflictError(
+            "too_many_codes", _("A code was sent just now, or too many were before.")
+        )
     intake_code_mail(intake, payload)
 
 
@@ -69,9 +72,11 @@ def intake_code_enter(*, intake_id: UUID, code: str) -> None:
             intake.shown_at, intake.code_digest = now(), None
         intake.save(update_fields=["code_tries", "shown_at", "code_digest"])
     if not usable:
-        raise ConflictError("code_used_up", "This code is no longer good. Ask for a new one.")
+        raise ConflictError("code_used_up", _("This code is no longer good. Ask for a new one."))
     if not fits:
-        raise InvalidInputError("code_wrong", "This is not the code of our letter.", field="code")
+        raise InvalidInputError(
+            "code_wrong", _("This is not the code of our letter."), field="code"
+        )
 
 
 def intake_code_mail(intake: IntakeRequest, payload: IntakePayload) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import User
 from expunge.accounts.permissions import Actor, Permission
@@ -64,7 +65,7 @@ def link_get(link_id: UUID) -> StatusLink:
     found = links_valid().filter(pk=link_id).select_related("ticket__controller", "intake").first()
     if found is None:
         raise NotFoundError(
-            "link_unknown", "This link has ended. Open the link in our latest letter again."
+            "link_unknown", _("This link has ended. Open the link in our latest letter again.")
         )
     return found
 

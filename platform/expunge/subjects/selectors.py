@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import ConflictError, NotFoundError
 from expunge.notices.services import is_mail_address
@@ -99,7 +101,7 @@ def intake_get(actor: Actor, intake_id: UUID) -> IntakeRequest:
     """Return one request; raises ``intake_unknown``."""
     found: IntakeRequest | None = intakes_for(actor).filter(pk=intake_id).first()
     if found is None:
-        raise NotFoundError("intake_unknown", "There is no such request for you.")
+        raise NotFoundError("intake_unknown", _("There is no such request for you."))
     return found
 
 
@@ -112,7 +114,7 @@ def intake_waiting(found: Any) -> IntakeRequest:
     """
     intake: IntakeRequest | None = found.select_for_update(of=("self",)).first()
     if intake is None:
-        raise NotFoundError("intake_unknown", "There is no such request for you.")
+        raise NotFoundError("intake_unknown", _("There is no such request for you."))
     if intake.standing != IntakeStanding.WAITING:
-        raise ConflictError("intake_decided", "This request has been decided already.")
+        raise ConflictError("intake_decided", _("This request has been decided already."))
     return intake

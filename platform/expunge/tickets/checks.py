@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import InvalidInputError, NotFoundError
 from expunge.tickets.models import Ticket
@@ -29,7 +31,7 @@ def ticket_locked(actor: Actor, ticket_id: UUID) -> Ticket:
         .first()
     )
     if ticket is None:
-        raise NotFoundError("ticket_unknown", "There is no such ticket for you.")
+        raise NotFoundError("ticket_unknown", _("There is no such ticket for you."))
     return ticket
 
 
@@ -37,7 +39,9 @@ def code_given(reason: str, known: Collection[str]) -> str:
     """Return the coded reason; raises ``reason_unknown``."""
     if reason not in known:
         raise InvalidInputError(
-            "reason_unknown", f"Give a reason: one of {', '.join(sorted(known))}.", field="reason"
+            "reason_unknown",
+            _("Give a reason: one of %(known)s.") % {"known": ", ".join(sorted(known))},
+            field="reason",
         )
     return str(reason)
 
@@ -45,5 +49,5 @@ def code_given(reason: str, known: Collection[str]) -> str:
 def text_given(text: str) -> str:
     """Return the text without the space around it; raises ``text_missing``."""
     if not text.strip():
-        raise InvalidInputError("text_missing", "Say why, in a sentence or two.", field="text")
+        raise InvalidInputError("text_missing", _("Say why, in a sentence or two."), field="text")
     return text.strip()

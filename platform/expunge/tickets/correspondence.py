@@ -21,6 +21,7 @@ from django.utils.formats import date_format
 from expunge.notices.kinds import EventKind, Language, NoticeKind
 from expunge.notices.services import event_emit, mail_send, notice_unwritten
 from expunge.registry.models import ScopeNode
+from expunge.tickets.citations import cited
 from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.payload import TicketPayload, payload_decrypt
 from expunge.tickets.reasons import ExtensionReason, UnverifiedReason, WithdrawalReason
@@ -157,10 +158,10 @@ def _values(
         "reference": ticket.reference,
         "received_on": _written(ticket.clock["received_on"]),
         "due_on": _written(ticket.clock["due"]),
-        "law": regime.title,
+        "law": str(regime.title),
         "reason": _reason(ticket, kind, why.code),
         "explanation": why.text if kind in {NoticeKind.REFUSAL, NoticeKind.EXTENSION} else "",
-        "citation": rule.extension.citation,
+        "citation": cited(rule.extension.citation),
         "remedy": str(regime.remedy),
         "status_link": "".join(make(ticket) for make in _link_makers),
     }
@@ -170,7 +171,7 @@ def _reason(ticket: Ticket, kind: NoticeKind, code: str) -> str:
     """Return the reason in words, with the rule it rests on."""
     if kind is NoticeKind.REFUSAL:
         refusals = regime_named(ticket.regime).refusals
-        found = next((f"{r.label} ({r.citation})" for r in refusals if r.code == code), "")
+        found = next((f"{r.label} ({cited(r.citation)})" for r in refusals if r.code == code), "")
         return found or ticket.get_outcome_display() or code
     choices: Mapping[NoticeKind, Any] = {
         NoticeKind.EXTENSION: ExtensionReason,

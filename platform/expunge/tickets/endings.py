@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.accounts.selectors import policy_of
@@ -39,10 +40,10 @@ def ticket_close_nothing_held(*, actor: Actor, ticket_id: UUID) -> Ticket:
     ticket = ticket_locked(actor, ticket_id)
     actor.require(Permission.JOB_OPERATE, ticket.controller_id)
     if ticket.state != TicketState.APPROVED:
-        raise ConflictError("ticket_state", "Only an approved ticket can end with this outcome.")
+        raise ConflictError("ticket_state", _("Only an approved ticket can end with this outcome."))
     if versions_touched(nodes_to_erase(ticket)):
         raise ConflictError(
-            "still_held", "A model version was trained on this data, so there is work to do."
+            "still_held", _("A model version was trained on this data, so there is work to do.")
         )
     held = bool(versions_touched(ticket_nodes(ticket)))
     outcome = Outcome.EXEMPT if held else Outcome.NOTHING_HELD
@@ -59,9 +60,11 @@ def ticket_expire(*, actor: Actor, ticket_id: UUID) -> Ticket:
     """
     ticket = _for_platform(actor, ticket_id)
     if ticket.state != TicketState.IDENTITY_PENDING:
-        raise ConflictError("ticket_state", "Only a ticket that waits for the identity expires.")
+        raise ConflictError("ticket_state", _("Only a ticket that waits for the identity expires."))
     if today_at(ticket) <= _received_on(ticket) + identity_time(ticket):
-        raise ConflictError("identity_time_left", "The person still has time to show who they are.")
+        raise ConflictError(
+            "identity_time_left", _("The person still has time to show who they are.")
+        )
     return ticket_move(
         ticket=ticket, target=TicketState.EXPIRED, actor=actor, reason="identity_not_shown"
     )
@@ -96,11 +99,11 @@ def ticket_reopen(*, actor: Actor, ticket_id: UUID, reason: str) -> Ticket:
     ticket = _for_platform(actor, ticket_id)
     code = code_given(reason, ReopeningReason.values)
     if (ticket.state, ticket.outcome) != (TicketState.CLOSED, Outcome.CERTIFIED):
-        raise ConflictError("ticket_state", "Only a certified deletion is taken up again.")
+        raise ConflictError("ticket_state", _("Only a certified deletion is taken up again."))
     if ticket.purged_at:
         raise ConflictError(
             "ticket_purged",
-            "What the ticket was about is deleted. File a new ticket for the person.",
+            _("What the ticket was about is deleted. File a new ticket for the person."),
         )
     owner = ticket.controller
     place = Establishment(owner.country, owner.subdivision, owner.time_zone)
@@ -126,7 +129,9 @@ def ticket_reopen(*, actor: Actor, ticket_id: UUID, reason: str) -> Ticket:
 
 def _for_platform(actor: Actor, ticket_id: UUID) -> Ticket:
     if actor.user is not None or not actor.system:
-        raise NotAllowedError("platform_only", "The platform does this by itself, when it is due.")
+        raise NotAllowedError(
+            "platform_only", _("The platform does this by itself, when it is due.")
+        )
     return ticket_locked(actor, ticket_id)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
@@ -69,7 +70,7 @@ def exemption_place(  # noqa: PLR0913 - an exemption is placed once, whole
             exemption.save(force_insert=True)
     except IntegrityError as error:
         raise ConflictError(
-            "exempt_already", "This part of the scope is exempt already."
+            "exempt_already", _("This part of the scope is exempt already.")
         ) from error
     _audit(AuditAction.EXEMPTION_PLACED, exemption, actor)
     return exemption
@@ -141,7 +142,7 @@ def exemption_get(actor: Actor, exemption_id: UUID) -> Exemption:
         .first()
     )
     if found is None:
-        raise NotFoundError("exemption_unknown", "There is no such exemption for you.")
+        raise NotFoundError("exemption_unknown", _("There is no such exemption for you."))
     return found
 
 
@@ -179,8 +180,10 @@ def exemptions_check(ticket: Ticket) -> None:
     if not nodes_to_erase(ticket):
         raise ConflictError(
             "everything_exempt",
-            "All of the scope is exempt, so there is nothing to erase. Refuse the request with "
-            "this reason, so that the person learns of their remedies.",
+            _(
+                "All of the scope is exempt, so there is nothing to erase. Refuse the request with "
+                "this reason, so that the person learns of their remedies."
+            ),
         )
 
 
@@ -199,11 +202,13 @@ def _exempted(
 ) -> tuple[ScopeNode | None, Dataset | None]:
     if (node_id is None) == (dataset_id is None):
         raise InvalidInputError(
-            "exempt_what", "Choose either a part of the scope or a whole dataset.", field="node_id"
+            "exempt_what",
+            _("Choose either a part of the scope or a whole dataset."),
+            field="node_id",
         )
     scope = ticket_nodes(ticket)
     outside = InvalidInputError(
-        "exempt_outside_scope", "Choose something that this ticket names.", field="node_id"
+        "exempt_outside_scope", _("Choose something that this ticket names."), field="node_id"
     )
     if dataset_id is not None:
         datasets = {node.dataset_id: node.dataset for node in scope}
@@ -222,7 +227,7 @@ def _exempted(
 def _check_review(ticket: Ticket, review_on: date) -> None:
     if review_on <= today_at(ticket):
         raise InvalidInputError(
-            "review_in_past", "Choose a day to come for looking at it again.", field="review_on"
+            "review_in_past", _("Choose a day to come for looking at it again."), field="review_on"
         )
 
 
@@ -232,7 +237,7 @@ def _locked(actor: Actor, exemption_id: UUID) -> Exemption:
     actor.require(Permission.TICKET_REVIEW, ticket.controller_id)
     found.refresh_from_db(fields=["released_at", "review_on"])
     if found.released_at:
-        raise ConflictError("exemption_released", "This exemption was released already.")
+        raise ConflictError("exemption_released", _("This exemption was released already."))
     found.ticket = ticket
     return found
 

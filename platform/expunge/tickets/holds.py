@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
@@ -95,7 +96,7 @@ def hold_release(*, actor: Actor, hold_id: UUID, reason: str, text: str) -> Lega
     gate_pass(controller_id, alone=True)
     hold = LegalHold.objects.select_for_update(of=("self",)).select_related("node").get(pk=hold_id)
     if hold.released_at:
-        raise ConflictError("hold_released", "This hold was released already.")
+        raise ConflictError("hold_released", _("This hold was released already."))
     _release([hold], actor, code_given(reason, ReleaseReason.values), text_given(text))
     return hold
 
@@ -143,7 +144,7 @@ def hold_get(actor: Actor, hold_id: UUID) -> LegalHold:
     """Return one hold; raises ``hold_unknown``."""
     hold = holds_visible(actor).filter(pk=hold_id).first()
     if hold is None:
-        raise NotFoundError("hold_unknown", "There is no such legal hold for you.")
+        raise NotFoundError("hold_unknown", _("There is no such legal hold for you."))
     return hold
 
 
@@ -208,7 +209,9 @@ def _gate_of(actor: Actor, ticket_id: UUID) -> None:
 def _kind(kind: str) -> str:
     if kind not in HoldKind.values:
         known = ", ".join(HoldKind.values)
-        raise InvalidInputError("kind_unknown", f"A hold covers one of {known}.", field="kind")
+        raise InvalidInputError(
+            "kind_unknown", _("A hold covers one of %(known)s.") % {"known": known}, field="kind"
+        )
     return kind
 
 
@@ -220,7 +223,7 @@ def _target(controller_id: UUID, kind: str, target_id: UUID) -> models.Model:
     if found is None:
         raise NotFoundError(
             "hold_target_unknown",
-            "There is no such thing to hold in this organisation. Search for it again.",
+            _("There is no such thing to hold in this organisation. Search for it again."),
         )
     return found
 

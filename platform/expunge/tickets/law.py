@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from expunge.common.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -139,7 +141,7 @@ class Regime:
     """
 
     name: str
-    title: str
+    title: StrOrPromise
     claim: StrOrPromise
     explanation: StrOrPromise
     grounds: Sequence[Ground]
@@ -158,7 +160,10 @@ class Regime:
                 return ground
         known = ", ".join(ground.code for ground in self.grounds)
         raise InvalidInputError(
-            "ground_unknown", f"A ground under {self.title} is one of {known}.", field="ground"
+            "ground_unknown",
+            _("A ground under %(title)s is one of %(known)s.")
+            % {"title": self.title, "known": known},
+            field="ground",
         )
 
     def exemption(self, code: str) -> ExemptionRule:
@@ -169,7 +174,8 @@ class Regime:
         known = ", ".join(exemption.code for exemption in self.exemptions)
         raise InvalidInputError(
             "exemption_unknown",
-            f"An exemption under {self.title} is one of {known}.",
+            _("An exemption under %(title)s is one of %(known)s.")
+            % {"title": self.title, "known": known},
             field="code",
         )
 

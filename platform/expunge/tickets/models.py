@@ -6,6 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 import expunge.tickets.recipient_models  # noqa: F401 - Django looks for an app's models here
 from expunge.accounts.models import Controller, User
@@ -19,10 +20,10 @@ from expunge.tickets.states import TERMINAL, TicketState
 class Outcome(models.TextChoices):
     """What a closed ticket ended in."""
 
-    CERTIFIED = "certified", "Verified and certified"
-    NOT_VERIFIED = "not_verified", "Not verified"
-    NOTHING_HELD = "nothing_held", "No model holds this data"
-    EXEMPT = "exempt", "What models hold is exempt"
+    CERTIFIED = "certified", _("Verified and certified")
+    NOT_VERIFIED = "not_verified", _("Not verified")
+    NOTHING_HELD = "nothing_held", _("No model holds this data")
+    EXEMPT = "exempt", _("What models hold is exempt")
 
 
 class Ticket(BaseModel):
@@ -183,10 +184,10 @@ class Exemption(BaseModel):
 class HoldKind(models.TextChoices):
     """What a legal hold covers."""
 
-    SUBJECT = "subject", "A part of a dataset: a person, a study"
-    DATASET = "dataset", "A whole dataset"
-    MODEL = "model", "A model"
-    TICKET = "ticket", "A ticket"
+    SUBJECT = "subject", _("A part of a dataset: a person, a study")
+    DATASET = "dataset", _("A whole dataset")
+    MODEL = "model", _("A model")
+    TICKET = "ticket", _("A ticket")
 
 
 class LegalHold(BaseModel):

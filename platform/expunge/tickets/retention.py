@@ -15,6 +15,7 @@ from uuid import UUID
 from dateutil.relativedelta import relativedelta
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import Controller
 from expunge.accounts.permissions import Actor
@@ -70,12 +71,14 @@ def ticket_purge(*, actor: Actor, ticket_id: UUID) -> Ticket:
         ConflictError: ``retention_runs``, ``on_legal_hold``.
     """
     if actor.user is not None or not actor.system:
-        raise NotAllowedError("platform_only", "The platform does this by itself, when it is due.")
+        raise NotAllowedError(
+            "platform_only", _("The platform does this by itself, when it is due.")
+        )
     ticket = ticket_locked(actor, ticket_id)
     if not _past(ticket.controller_id, ticket.regime).filter(pk=ticket.pk).exists():
-        raise ConflictError("retention_runs", "The retention of this ticket is not over.")
+        raise ConflictError("retention_runs", _("The retention of this ticket is not over."))
     if holds_over(ticket):
-        raise ConflictError("on_legal_hold", "A legal hold covers what is left of this ticket.")
+        raise ConflictError("on_legal_hold", _("A legal hold covers what is left of this ticket."))
     ticket_purging.send(sender=Ticket, ticket_id=ticket.pk)
     for rows in (ticket.moves, ticket.scopes, ticket.exemptions, ticket.holds):
         rows.all().delete()

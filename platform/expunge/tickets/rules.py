@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from expunge.accounts.permissions import Actor, Permission
@@ -111,15 +112,20 @@ def obstacle(task: Task, actor: Actor, ticket: Ticket) -> DomainError | None:
     """Return why the actor cannot do this now, or ``None`` when they can."""
     permission = RULES[task].permission.get(TicketState(ticket.state))
     if permission is None:
-        state = ticket.state.replace("_", " ")
+        state = gettext(ticket.state.replace("_", " "))
         return ConflictError(
-            "ticket_state", f"'{Task(task).label}' is not possible while the ticket is '{state}'."
+            "ticket_state",
+            _("'%(label)s' is not possible while the ticket is '%(state)s'.")
+            % {"label": Task(task).label, "state": state},
         )
     if not actor.may(permission, ticket.controller_id):
         return NotAllowedError(
             "permission_missing",
-            f"This needs the permission '{permission}' for this organisation. "
-            "Ask its administrator for a role that has it.",
+            _(
+                "This needs the permission '%(permission)s' for this organisation. "
+                "Ask its administrator for a role that has it."
+            )
+            % {"permission": permission},
         )
     if task is Task.SUBMIT or permission == _APPROVE:
         return _same_person(actor, ticket, task)
@@ -134,49 +140,53 @@ def today_at(ticket: Ticket) -> date:
 
 def _same_person(actor: Actor, ticket: Ticket, task: Task) -> NotAllowedError | None:
     if actor.user is None:
-        return NotAllowedError("person_needed", "A person must decide this.")
+        return NotAllowedError("person_needed", _("A person must decide this."))
     if actor.user.pk == ticket.requester_id:
         return NotAllowedError(
-            "own_request", "You filed this ticket. Another person must review and approve it."
+            "own_request", _("You filed this ticket. Another person must review and approve it.")
         )
     if task is not Task.SUBMIT and actor.user.pk == ticket.reviewer_id:
         return NotAllowedError(
-            "own_review", "You reviewed this ticket. A second person must decide on it."
+            "own_review", _("You reviewed this ticket. A second person must decide on it.")
         )
     return None
 
 
 def _cannot_extend(ticket: Ticket) -> ConflictError | None:
     if ticket.clock["extension"]:
-        return ConflictError("already_extended", "The deadline was extended once already.")
+        return ConflictError("already_extended", _("The deadline was extended once already."))
     if today_at(ticket) > date.fromisoformat(ticket.clock["first_due"]):
         return ConflictError(
             "extension_too_late",
-            "An extension must be told to the person within the first period, which is over.",
+            _("An extension must be told to the person within the first period, which is over."),
         )
     return None
 
 
 def _cannot_pause(ticket: Ticket) -> ConflictError | None:
     if ticket.paused_since:
-        return ConflictError("clock_stands_still", "The clock of this ticket stands still already.")
+        return ConflictError(
+            "clock_stands_still", _("The clock of this ticket stands still already.")
+        )
     regime = regime_named(ticket.regime)
     rules = regime.clock(ticket.ground).pauses
     if not rules:
         return ConflictError(
-            "pause_unknown", f"Under {regime.title} the clock runs on, whatever is waited for."
+            "pause_unknown",
+            _("Under %(title)s the clock runs on, whatever is waited for.")
+            % {"title": regime.title},
         )
     if not any(may_pause(Deadline(**ticket.clock), rule, on=today_at(ticket)) for rule in rules):
         return ConflictError(
             "pause_too_late",
-            "The clock may stand still only for a question asked without delay. It runs on.",
+            _("The clock may stand still only for a question asked without delay. It runs on."),
         )
     return None
 
 
 def _cannot_resume(ticket: Ticket) -> ConflictError | None:
     if ticket.paused_since is None:
-        return ConflictError("clock_runs", "The clock of this ticket runs.")
+        return ConflictError("clock_runs", _("The clock of this ticket runs."))
     return None
 
 
@@ -186,8 +196,10 @@ def _cannot_release(ticket: Ticket) -> ConflictError | None:
     if holds and not any(hold.kind == HoldKind.TICKET for hold in holds):
         return ConflictError(
             "held_with_others",
-            "A legal hold over the data itself covers this ticket. Release that hold, "
-            "on the page of legal holds.",
+            _(
+                "A legal hold over the data itself covers this ticket. Release that hold, "
+                "on the page of legal holds."
+            ),
         )
     return None
 

@@ -9,6 +9,7 @@ from operator import or_
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import Controller
 from expunge.accounts.permissions import Actor, Permission
@@ -63,7 +64,7 @@ def ticket_get(actor: Actor, ticket_id: UUID) -> Ticket:
     """Return one ticket; raises ``ticket_unknown``."""
     ticket = tickets_visible(actor).filter(pk=ticket_id).first()
     if ticket is None:
-        raise NotFoundError("ticket_unknown", "There is no such ticket for you.")
+        raise NotFoundError("ticket_unknown", _("There is no such ticket for you."))
     return ticket
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor
 from expunge.audit.actions import AuditAction
@@ -70,7 +71,7 @@ def ticket_move(  # noqa: PLR0913 - the one door holds everything that belongs t
     columns = {**(changes or {}), "state": str(target), **_consequences(source, target, reason)}
     if Ticket.objects.filter(pk=ticket.pk, state=source).update(**columns) != 1:
         raise ConflictError(
-            "ticket_moved_meanwhile", "Someone moved this ticket just now. Look at it again."
+            "ticket_moved_meanwhile", _("Someone moved this ticket just now. Look at it again.")
         )
     for name, value in columns.items():
         setattr(ticket, name, value)
@@ -107,7 +108,8 @@ def _check(ticket: Ticket, source: TicketState, target: TicketState) -> None:
     if resumes_elsewhere or stays_closed or not may_move(source, target):
         raise ConflictError(
             "ticket_move_refused",
-            f"A ticket that is {_words(source)} cannot become {_words(target)}.",
+            _("A ticket that is '%(source)s' cannot become '%(target)s'.")
+            % {"source": _words(source), "target": _words(target)},
         )
 
 
@@ -157,4 +159,4 @@ def _audit(action: AuditAction, ticket: Ticket, actor: Actor, data: Mapping[str,
 
 
 def _words(state: TicketState) -> str:
-    return f"'{state.replace('_', ' ')}'"
+    return _(state.replace("_", " "))

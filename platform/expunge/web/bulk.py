@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
@@ -68,17 +69,17 @@ def bulk_start(
     """
     user = actor.user
     if user is None:
-        raise NotAllowedError("person_needed", "A person must decide this.")
+        raise NotAllowedError("person_needed", _("A person must decide this."))
     if BulkRun.objects.filter(user=user, ended_at=None).exists():
         raise ConflictError(
-            "bulk_running", "Your last run is still at work. Wait for it, or stop it first."
+            "bulk_running", _("Your last run is still at work. Wait for it, or stop it first.")
         )
     run = BulkRun.objects.create(user=user, task=task, code=code, text=text, touched_at=now())
     for batch in _batches(tickets):
         copy_rows(BulkItem, (BulkItem(run=run, ticket_id=pk) for pk in batch))
         run.total += len(batch)
     if not run.total:
-        raise InvalidInputError("bulk_empty", "Choose at least one ticket.")
+        raise InvalidInputError("bulk_empty", _("Choose at least one ticket."))
     run.save(update_fields=["total"])
     _audit(AuditAction.BULK_STARTED, actor, run)
     if run.total > AT_ONCE:
@@ -113,7 +114,7 @@ def run_get(actor: Actor, run_id: UUID) -> BulkRun:
     """Return one of the person's own runs; raises ``run_unknown``."""
     run = runs_of(actor).filter(pk=run_id).first()
     if run is None:
-        raise NotFoundError("run_unknown", "There is no such run of yours.")
+        raise NotFoundError("run_unknown", _("There is no such run of yours."))
     return run
 
 

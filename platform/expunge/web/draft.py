@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor
 from expunge.common.clock import local_date, now
@@ -140,7 +141,7 @@ def draft_file(actor: Actor) -> Ticket:
     draft = draft_of(actor)
     law, entered = draft.content.law, draft.content.person
     if draft.controller_id is None or not law or not entered:
-        raise ConflictError("draft_gone", "There is no complete draft: it may be filed already.")
+        raise ConflictError("draft_gone", _("There is no complete draft: it may be filed already."))
     given: dict[str, Any] = {
         "actor": actor,
         "node_ids": draft.node_ids,
@@ -171,7 +172,7 @@ def draft_from_intake(actor: Actor, intake_id: UUID) -> None:
     intake = intake_get(actor, intake_id)
     said = payload_open(intake)
     if said is None:
-        raise ConflictError("intake_decided", "This request has been decided already.")
+        raise ConflictError("intake_decided", _("This request has been decided already."))
     person = {
         "subject_name": said.subject_name,
         "contact": said.contact,
@@ -202,7 +203,7 @@ def drafts_forget() -> int:
 
 def _locked(actor: Actor) -> Content:
     if actor.user is None:
-        raise NotAllowedError("person_needed", "A draft belongs to a person.")
+        raise NotAllowedError("person_needed", _("A draft belongs to a person."))
     stored = FilingDraft.objects.select_for_update().filter(user=actor.user).first()
     return _content(stored)
 

@@ -11,6 +11,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from expunge.registry.selectors import scope_trails
+from expunge.tickets.citations import cited
 from expunge.tickets.exemptions import parts_of
 from expunge.tickets.models import Ticket
 from expunge.tickets.regimes import regime_named
@@ -64,7 +65,7 @@ class ExemptionForm(Styled):
         law = regime_named(ticket.regime)
         self.fields["code"].choices = [  # type: ignore[attr-defined]
             ("", _("Choose a reason")),
-            *((item.code, f"{item.label} ({item.citation})") for item in law.exemptions),
+            *((item.code, f"{item.label} ({cited(item.citation)})") for item in law.exemptions),
         ]
         self.fields["review_on"].initial = today_at(ticket) + LOOK_AGAIN
 

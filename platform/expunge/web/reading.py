@@ -17,6 +17,7 @@ from expunge.jobs.catalog import catalog
 from expunge.jobs.models import Attempt, ErasureJob
 from expunge.jobs.states import ATTEMPT_OVER, AttemptState, JobState
 from expunge.registry.models import ModelVersion
+from expunge.web.borrowed import said
 from expunge.web.words import method_title
 
 METHOD = re.compile(rf"\b({'|'.join(re.escape(card.name) for card in catalog().methods)})\b")
@@ -132,8 +133,8 @@ def read_attempt(attempt: Attempt, next_reason: str = "") -> AttemptReading:
 
 
 def plain(reason: str) -> str:
-    """Return a planner's sentence with the methods' titles instead of their short names."""
-    return METHOD.sub(lambda found: method_title(found[0]), reason)
+    """Return a planner's sentence in the reader's words, with the methods' titles."""
+    return METHOD.sub(lambda found: method_title(found[0]), said(reason))
 
 
 def stamp(jobs: Iterable[JobReading], *others: str) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from expunge.accounts.models import User
 from expunge.accounts.permissions import Actor, Permission
@@ -56,20 +57,24 @@ def view_save(  # noqa: PLR0913 - what a view is, whole
     """
     user = _person(actor)
     if controller_id not in actor.controllers(Permission.TICKET_VIEW):
-        raise NotFoundError("controller_unknown", "There is no such organisation for you.")
+        raise NotFoundError("controller_unknown", _("There is no such organisation for you."))
     words = " ".join(name.split())
     if not words:
-        raise InvalidInputError("view_name_missing", "Give the view a name.", field="name")
+        raise InvalidInputError("view_name_missing", _("Give the view a name."), field="name")
     if len(words) > LONGEST_NAME:
         raise InvalidInputError(
-            "view_name_long", f"A name has at most {LONGEST_NAME} letters.", field="name"
+            "view_name_long",
+            _("A name has at most %(longest_name)s letters.") % {"longest_name": LONGEST_NAME},
+            field="name",
         )
     own = SavedView.objects.filter(owner=user)
     if own.count() >= MOST_VIEWS and not own.filter(name=words).exists():
         raise ConflictError(
-            "views_too_many", f"You have {MOST_VIEWS} views. Remove one before you save another."
+            "views_too_many",
+            _("You have %(most_views)s views. Remove one before you save another.")
+            % {"most_views": MOST_VIEWS},
         )
-    view, _ = SavedView.objects.update_or_create(
+    view, _created = SavedView.objects.update_or_create(
         owner=user,
         name=words,
         defaults={"controller_id": controller_id, "query": query, "shared": shared},
@@ -85,7 +90,9 @@ def view_remove(*, actor: Actor, view_id: UUID) -> None:
     """Remove one of the person's own views; raises ``view_unknown``, ``view_not_yours``."""
     view = _view(actor, view_id)
     if view.owner_id != _person(actor).pk:
-        raise NotAllowedError("view_not_yours", "Only the person who shared this view removes it.")
+        raise NotAllowedError(
+            "view_not_yours", _("Only the person who shared this view removes it.")
+        )
     _audit(AuditAction.VIEW_REMOVED, actor, view, {})
     view.delete()
 
@@ -103,13 +110,13 @@ def view_open_with(*, actor: Actor, view_id: UUID | None) -> None:
 def _view(actor: Actor, view_id: UUID) -> SavedView:
     found = views_of(actor).filter(pk=view_id).first()
     if found is None:
-        raise NotFoundError("view_unknown", "There is no such view for you.")
+        raise NotFoundError("view_unknown", _("There is no such view for you."))
     return found
 
 
 def _person(actor: Actor) -> User:
     if actor.user is None:
-        raise NotAllowedError("person_needed", "Views belong to people.")
+        raise NotAllowedError("person_needed", _("Views belong to people."))
     return actor.user
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from contract.catalog import Effect
@@ -138,4 +139,10 @@ def word_for(kind: type, value: str) -> Word:
 def method_title(method: str) -> str:
     """Return a method's name in words."""
     card = method_card(method)
-    return card.title if card else method.replace("_", " ").capitalize()
+    return gettext(card.title) if card else method.replace("_", " ").capitalize()
+
+
+def inline(label: str | Promise) -> str:
+    """Return a label as it stands inside a sentence: German keeps the capitals of its nouns."""
+    text = str(label)
+    return text if (get_language() or "").startswith("de") else text.lower()

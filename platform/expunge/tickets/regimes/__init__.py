@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
+from django.utils.translation import gettext as _
+
 from expunge.common.errors import InvalidInputError
 from expunge.tickets.law import Regime
 
@@ -30,5 +32,7 @@ def regime_named(name: str) -> Regime:
         return regimes()[name]
     except KeyError as error:
         raise InvalidInputError(
-            "regime_unknown", f"A regime is one of {', '.join(sorted(regimes()))}.", field="regime"
+            "regime_unknown",
+            _("A regime is one of %(regimes)s.") % {"regimes": ", ".join(sorted(regimes()))},
+            field="regime",
         ) from error

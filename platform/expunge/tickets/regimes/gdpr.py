@@ -17,7 +17,7 @@ from expunge.tickets.law import (
 
 REGIME = Regime(
     name="gdpr",
-    title="GDPR",
+    title=_("GDPR"),
     claim=_("Right to erasure"),
     explanation=_(
         "Article 17 lets a person have their personal data erased without undue delay "

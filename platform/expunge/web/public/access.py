@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -76,7 +77,7 @@ def link_of(request: HttpRequest) -> StatusLink:
     except signing.BadSignature:
         named = None
     if not isinstance(named, str):
-        raise NotFoundError("link_unknown", "Open the link of our letter again.")
+        raise NotFoundError("link_unknown", _("Open the link of our letter again."))
     return link_get(UUID(named))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from expunge.certificates.selectors import certificate_pdf, certificates_of
 from expunge.common.errors import ConflictError, NotFoundError
 from expunge.subjects.access import PERSON
@@ -46,11 +48,11 @@ def document(link: StatusLink, certificate_id: UUID) -> tuple[bytes, str]:
         else None
     )
     if found is None:
-        raise NotFoundError("certificate_unknown", "There is no such document for you.")
+        raise NotFoundError("certificate_unknown", _("There is no such document for you."))
     return certificate_pdf(found), f"{found.number}.pdf"
 
 
 def _intake(link: StatusLink) -> UUID:
     if link.intake_id is None:
-        raise ConflictError("link_unknown", "Open the link of our letter again.")
+        raise ConflictError("link_unknown", _("Open the link of our letter again."))
     return link.intake_id

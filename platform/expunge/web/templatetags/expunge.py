@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from contract.report import Chart, Estimate, Verdict
 from expunge.certificates import charts
 from expunge.jobs.states import AttemptState, JobState, ReviewState
+from expunge.tickets import citations
 from expunge.tickets.listing import Order
 from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.regimes import regime_named
@@ -204,7 +205,25 @@ def _overdue(days: int) -> str:
 @register.filter
 def ground_label(ticket: Ticket) -> str:
     """Return a ticket's ground in the words of its law."""
-    return regime_named(ticket.regime).ground(ticket.ground).label.lower()
+    return words.inline(regime_named(ticket.regime).ground(ticket.ground).label)
+
+
+@register.filter
+def law_title(regime: str) -> str:
+    """Return what a law is called, by its code."""
+    return str(regime_named(regime).title)
+
+
+@register.filter
+def inline(label: str) -> str:
+    """Return a label as it stands inside a sentence."""
+    return words.inline(label)
+
+
+@register.filter
+def cited(rule: str) -> str:
+    """Return a citation as the reader's language cites the law."""
+    return citations.cited(rule)
 
 
 @register.filter

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Permission
 from expunge.audit.actions import AuditAction
@@ -92,6 +93,7 @@ def _controllers(request: HttpRequest) -> frozenset[UUID]:
     controllers = actor_of(request).controllers(Permission.AUDIT_VIEW)
     if not controllers:
         raise NotAllowedError(
-            "permission_missing", "The audit log is open to auditors and data-protection officers."
+            "permission_missing",
+            _("The audit log is open to auditors and data-protection officers."),
         )
     return controllers

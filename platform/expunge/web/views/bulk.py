@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from expunge.common.errors import InvalidInputError
 from expunge.tickets.rules import Task
@@ -100,7 +101,7 @@ def _choice(request: HttpRequest) -> Choice:
     actor, query = actor_of(request), request.POST.get("query", "")
     task = request.POST.get("task", "")
     if task not in set(Task):
-        raise InvalidInputError("bulk_task", "Choose what is to be done with the tickets.")
+        raise InvalidInputError("bulk_task", _("Choose what is to be done with the tickets."))
     whole = request.POST.get("whole") == "1"
     if whole:
         found = read_listing(request, QueryDict(query)).tickets(actor)
@@ -110,5 +111,5 @@ def _choice(request: HttpRequest) -> Choice:
         found = tickets_visible(actor).filter(pk__in=ids)
     pks = found.order_by("due_on", "pk").values_list("pk", flat=True)
     if not (count := pks.count()):
-        raise InvalidInputError("bulk_empty", "Choose at least one ticket, then what to do.")
+        raise InvalidInputError("bulk_empty", _("Choose at least one ticket, then what to do."))
     return Choice(Task(task), whole, query, ids, count, pks.iterator(chunk_size=CHUNK))

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -41,7 +42,7 @@ def certificates(request: HttpRequest) -> HttpResponse:
         found = found.filter(revoked_at__isnull=standing == "standing")
     context = {
         "page": page_by_time(request, found, "created_at"),
-        "kinds": [(item, WORDING[item].title) for item in Kind],
+        "kinds": [(item, gettext(WORDING[item].title)) for item in Kind],
         "standings": STANDINGS.items(),
         "wanted": {"kind": kind, "number": number, "standing": standing},
         "narrowed": bool(kind or number or standing),

@@ -33,7 +33,7 @@ def views(request: HttpRequest) -> HttpResponse:
     listing = read_listing(request, QueryDict(request.POST.get("query", "")))
     controller = optional_uuid(request.POST.get("controller"))
     if controller is None:
-        raise NotFoundError("controller_unknown", "There is no such organisation for you.")
+        raise NotFoundError("controller_unknown", _("There is no such organisation for you."))
     try:
         view = view_save(
             actor=actor,

@@ -25,7 +25,7 @@ from expunge.web.saved_views import default_view, views_of
 from expunge.web.tasks import TaskForm
 from expunge.web.ticket_filter import page_of, read_listing, remember
 from expunge.web.ticket_page import ticket_context
-from expunge.web.words import GROUPS, WINDOWS, WORDS
+from expunge.web.words import GROUPS, WINDOWS, WORDS, inline
 
 
 @page()
@@ -91,7 +91,7 @@ def do(request: HttpRequest, ticket_id: UUID, task: Task) -> HttpResponse:
         except InvalidInputError as error:
             form.add_domain_error(error)
         else:
-            messages.success(request, _("Done: %(task)s.") % {"task": str(task.label).lower()})
+            messages.success(request, _("Done: %(task)s.") % {"task": inline(task.label)})
             return redirect("web:ticket", ticket_id)
     context = ticket_context(actor, ticket_id, returned=form)
     return render(request, "tickets/ticket.html", context, status=422)

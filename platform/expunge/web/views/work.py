@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from expunge.jobs.selectors import attempt_get
 from expunge.jobs.services import job_cancel
@@ -46,5 +47,5 @@ def progress(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
 def cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Cancel a job; its ticket ends up not verified and can be tried again."""
     job = job_cancel(actor=actor_of(request), job_id=job_id)
-    messages.success(request, "The job is being stopped.")
+    messages.success(request, _("The job is being stopped."))
     return redirect("web:ticket", job.ticket_id)

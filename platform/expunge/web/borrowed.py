@@ -1,0 +1,92 @@
+"""Texts that other layers keep in English for their documents, and that pages translate.
+
+The certificate, the catalog and the planner speak English wherever they are read. A page looks
+their texts up in the reader's language, with ``{% translate variable %}`` or ``gettext``. Here
+they are named, so that they are translated; a test checks that none is missing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from django.utils.translation import gettext, gettext_noop
+
+TITLES = (
+    gettext_noop("Certificate of erasure"),
+    gettext_noop("Certificate of behavioural removal"),
+    gettext_noop("Notice of containment only"),
+    gettext_noop("Statement of failed verification"),
+    gettext_noop("a later version of a model failed a check that was passed before"),
+    gettext_noop("a later version of a model was trained on the data again"),
+    gettext_noop("it was issued in error"),
+    gettext_noop("a newer document takes its place"),
+    gettext_noop("Drop and retrain the shard's adapter"),
+    gettext_noop("Negative preference optimisation"),
+    gettext_noop("Retrain from the recipe"),
+    gettext_noop("Unlearn, perturb, distil (UNDO)"),
+    gettext_noop("Concept vectors: do the vectors that held the facts still work?"),
+    gettext_noop("Extraction: does the model give the answers away?"),
+    gettext_noop("Membership: are the records told from never-trained ones?"),
+    gettext_noop("Relearning: do the facts come back when the model is trained further?"),
+    gettext_noop("Residual: how much of the memorisation is left?"),
+    gettext_noop("Utility: is what must be kept still there?"),
+)
+TROUBLES = (
+    gettext_noop("diverged"),
+    gettext_noop("does not fit this model"),
+    gettext_noop("ran out of memory"),
+    gettext_noop("crashed"),
+    gettext_noop("took longer than allowed"),
+    gettext_noop("could not be run"),
+    gettext_noop("was not verified"),
+)
+LAYOUTS = (gettext_noop("whole"), gettext_noop("sharded"))
+STATES = (
+    gettext_noop("received"),
+    gettext_noop("identity pending"),
+    gettext_noop("under review"),
+    gettext_noop("awaiting approval"),
+    gettext_noop("approved"),
+    gettext_noop("in progress"),
+    gettext_noop("verified"),
+    gettext_noop("verification failed"),
+    gettext_noop("contained"),
+    gettext_noop("certified"),
+    gettext_noop("closed"),
+    gettext_noop("rejected"),
+    gettext_noop("withdrawn"),
+    gettext_noop("expired"),
+    gettext_noop("on hold"),
+)
+# The planner's sentences, the longer pattern before the shorter one that would also fit.
+_SENTENCES = (
+    gettext_noop("the policy allows no method that fits a model of the layout '%(layout)s'"),
+    gettext_noop("no method fits a model of the layout '%(layout)s'"),
+    gettext_noop("%(method)s is the first rung for a %(layout)s model"),
+    gettext_noop("%(method)s was stopped before it ended; running it again"),
+    gettext_noop("a person retries %(method)s after its input stopped it"),
+    gettext_noop("a person retries %(method)s, with another seed"),
+    gettext_noop("%(method)s cannot be run until someone acts"),
+    gettext_noop("%(method)s was refuted by %(finding)s; escalating to %(next)s"),
+    gettext_noop("%(method)s was refuted by %(finding)s; no stronger method is left"),
+    gettext_noop("%(method)s %(trouble)s; escalating to %(next)s"),
+    gettext_noop("%(method)s %(trouble)s; no stronger method is left"),
+    gettext_noop("%(method)s %(trouble)s; trying it once more"),
+)
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"%\\?\((\w+)\\?\)s", r"(?P<\1>.+)", re.escape(sentence)))
+
+
+_PATTERNS = [(_pattern(sentence), sentence) for sentence in _SENTENCES]
+
+
+def said(reason: str) -> str:
+    """Return a planner's sentence in the active language; an unknown one as it is."""
+    for pattern, sentence in _PATTERNS:
+        found = pattern.fullmatch(reason)
+        if found:
+            parts = {name: gettext(value) for name, value in found.groupdict().items()}
+            return gettext(sentence) % parts
+    return reason
