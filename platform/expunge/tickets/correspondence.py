@@ -69,9 +69,9 @@ def person_of(ticket: Ticket) -> TicketPayload | None:
     return payload_decrypt(ticket)
 
 
-def tell_filed(ticket: Ticket) -> None:
+def tell_filed(ticket: Ticket, person: TicketPayload) -> None:
     """Confirm the receipt of a request."""
-    _letter(ticket, NoticeKind.ACKNOWLEDGEMENT, person_of(ticket), Told())
+    _letter(ticket, NoticeKind.ACKNOWLEDGEMENT, person, Told())
     _event(ticket, EventKind.TICKET_FILED, {"regime": ticket.regime, "due_on": _day(ticket, "due")})
 
 

@@ -81,7 +81,7 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
         requester=actor.user,
     )
     _store(ticket, payload, nodes)
-    tell_filed(ticket)
+    tell_filed(ticket, payload)
     _remember(ticket, actor, nodes)
     target = TicketState.UNDER_REVIEW if identity_confirmed else TicketState.IDENTITY_PENDING
     ticket_move(ticket=ticket, target=target, actor=actor)

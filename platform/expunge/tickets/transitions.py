@@ -67,7 +67,8 @@ def ticket_move(  # noqa: PLR0913 - the one door holds everything that belongs t
     """
     source = TicketState(ticket.state)
     _check(ticket, source, target)
-    person = person_of(ticket)
+    # Read before the row changes: an end empties the payload, and only ends are told the person.
+    person = person_of(ticket) if target in TERMINAL else None
     columns = {**(changes or {}), "state": str(target), **_consequences(source, target, reason)}
     if Ticket.objects.filter(pk=ticket.pk, state=source).update(**columns) != 1:
         raise ConflictError(
@@ -136,7 +137,7 @@ def _held(ticket: Ticket) -> Ticket:
 
 
 def _history(ticket: Ticket, source: TicketState, actor: Actor, why: Why) -> None:
-    key = ticket_key(ticket)
+    key = ticket_key(ticket) if why.text else None
     TicketMove.objects.create(
         ticket=ticket,
         source=source,
@@ -144,7 +145,7 @@ def _history(ticket: Ticket, source: TicketState, actor: Actor, why: Why) -> Non
         actor=actor.pseudonym,
         user=actor.user,
         reason=why.code,
-        text=text_encrypt(ticket, why.text, key) if why.text and key else None,
+        text=text_encrypt(ticket, why.text, key) if key else None,
     )
 
 
