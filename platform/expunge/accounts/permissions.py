@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -50,6 +51,7 @@ class Actor:
 
     ``scopes`` is ``None`` when everything the user's roles allow is allowed; ``only`` narrows a
     token to the one controller it was made for, and ``token_id`` says which token it is.
+    ``roles`` are the user's roles by controller where they were read already.
     """
 
     user: User | None = None
@@ -57,6 +59,7 @@ class Actor:
     system: str = ""
     only: UUID | None = None
     token_id: UUID | None = None
+    roles: Mapping[UUID, frozenset[str]] | None = field(default=None, compare=False, repr=False)
 
     @property
     def pseudonym(self) -> str:
@@ -71,10 +74,8 @@ class Actor:
             return False
         if self.only not in {None, controller_id}:
             return False
-        roles = Membership.objects.filter(
-            user=self.user, user__is_active=True, controller_id=controller_id
-        ).values_list("role", flat=True)
-        return any(permission in ROLE_PERMISSIONS[role] for role in roles)
+        held = self._roles().get(controller_id, frozenset())
+        return any(permission in ROLE_PERMISSIONS[role] for role in held)
 
     def require(self, permission: Permission, controller_id: UUID) -> None:
         """Raise :class:`NotAllowedError` unless this actor holds the permission."""
@@ -95,13 +96,25 @@ class Actor:
             return frozenset(everything)
         if self.scopes is not None and permission not in self.scopes:
             return frozenset()
-        roles = [role for role, held in ROLE_PERMISSIONS.items() if permission in held]
-        memberships = Membership.objects.filter(
-            user=self.user, user__is_active=True, role__in=roles
+        return frozenset(
+            controller_id
+            for controller_id, held in self._roles().items()
+            if self.only in {None, controller_id}
+            and any(permission in ROLE_PERMISSIONS[role] for role in held)
         )
-        if self.only is not None:
-            memberships = memberships.filter(controller_id=self.only)
-        return frozenset(memberships.values_list("controller_id", flat=True))
+
+    def for_request(self) -> Actor:
+        """Return the same actor with the roles read once, for the length of one request."""
+        return replace(self, roles=self._roles())
+
+    def _roles(self) -> Mapping[UUID, frozenset[str]]:
+        if self.roles is not None:
+            return self.roles
+        found: defaultdict[UUID, set[str]] = defaultdict(set)
+        memberships = Membership.objects.filter(user=self.user, user__is_active=True)
+        for controller_id, role in memberships.values_list("controller_id", "role"):
+            found[controller_id].add(role)
+        return {controller_id: frozenset(roles) for controller_id, roles in found.items()}
 
 
 def controller_for(actor: Actor, permission: Permission, controller_id: UUID) -> Controller:

@@ -63,7 +63,7 @@ def token_grant(secret: str) -> TokenGrant | None:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     scopes = frozenset(Permission(scope) for scope in token.scopes)
     actor = Actor(user=token.user, scopes=scopes, only=token.controller_id, token_id=token.pk)
-    return TokenGrant(token.pk, token.user, actor)
+    return TokenGrant(token.pk, token.user, actor.for_request())
 
 
 def _digest(secret: str) -> bytes:

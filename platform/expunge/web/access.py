@@ -39,7 +39,11 @@ def actor_of(request: HttpRequest) -> Actor:
     """Return the signed-in person as an actor."""
     if not isinstance(request.user, User):
         raise TypeError("this page is only for signed-in people")
-    return Actor(user=request.user)
+    known: Actor | None = getattr(request, "expunge_actor", None)
+    if known is None or known.user != request.user:
+        known = Actor(user=request.user).for_request()
+        request.expunge_actor = known  # type: ignore[attr-defined] - kept with the request
+    return known
 
 
 def is_fragment(request: HttpRequest) -> bool:
