@@ -13,7 +13,8 @@ from expunge.audit.services import audit_record
 from expunge.registry.labels import labels_shred
 from expunge.subjects.models import LabelShredding
 from expunge.tickets.exemptions import nodes_to_erase
-from expunge.tickets.models import Outcome, Ticket
+from expunge.tickets.models import LegalHold, Outcome, Ticket
+from expunge.tickets.payload import hold_texts_erase
 from expunge.tickets.states import TicketState
 
 SYSTEM = Actor(system="subjects")
@@ -21,11 +22,16 @@ SYSTEM = Actor(system="subjects")
 
 @transaction.atomic
 def ticket_labels_shred(*, ticket_id: UUID) -> None:
-    """Empty the labels of whole persons whose deletion was certified; once for each ticket."""
+    """Empty the labels of whole persons whose deletion was certified; once for each ticket.
+
+    What was written about earlier holds over them goes too.
+    """
     ticket = tickets_with_labels().select_for_update().filter(pk=ticket_id).first()
     if ticket is None:
         return
-    number = labels_shred(nodes_to_erase(ticket))
+    nodes = nodes_to_erase(ticket)
+    number = labels_shred(nodes)
+    hold_texts_erase(LegalHold.objects.filter(node__in=nodes))
     LabelShredding.objects.create(ticket=ticket, nodes=number)
     audit_record(
         action=AuditAction.LABELS_SHREDDED,

@@ -25,10 +25,11 @@ from expunge.registry.models import Dataset, Model, ScopeNode
 from expunge.tickets.checks import code_given, text_given, ticket_for, ticket_locked
 from expunge.tickets.coverage import gate_pass, holds_over, model_held, models_held, tickets_under
 from expunge.tickets.models import HoldKind, LegalHold, Ticket
+from expunge.tickets.payload import hold_texts_erase
 from expunge.tickets.reasons import HoldReason, ReleaseReason
 from expunge.tickets.rules import Task
 from expunge.tickets.signals import hold_changed
-from expunge.tickets.states import HOLDABLE, TicketState
+from expunge.tickets.states import HOLDABLE, TERMINAL, TicketState
 from expunge.tickets.transitions import ticket_move
 
 __all__ = [
@@ -184,6 +185,8 @@ def _release(holds: list[LegalHold], actor: Actor, code: str, words: str) -> Non
         hold.released_at, hold.released_by = now(), actor.user
         hold.release_reason, hold.release_text = code, words
         hold.save(update_fields=["released_at", "released_by", "release_reason", "release_text"])
+        if hold.ticket is not None and hold.ticket.state in TERMINAL:
+            hold_texts_erase(hold.ticket.holds.all())
         _audit(AuditAction.HOLD_RELEASED, hold, actor, {"kind": hold.kind, "reason": code})
         _tell(hold)
     for ticket in covered.values():

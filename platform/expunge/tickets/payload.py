@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
+from django.db.models import QuerySet
+
 from expunge.common.crypto import decrypt, encrypt, new_key
-from expunge.tickets.models import Ticket, TicketKey
+from expunge.tickets.models import LegalHold, Ticket, TicketKey
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,12 @@ def shred(ticket: Ticket) -> None:
     TicketKey.objects.filter(ticket=ticket).delete()
     for rows in (ticket.moves, ticket.exemptions):
         rows.filter(text__isnull=False).update(text=None)
+    hold_texts_erase(ticket.holds.all())
+
+
+def hold_texts_erase(holds: QuerySet[LegalHold]) -> None:
+    """Erase what was written about holds that are over; their codes, times and people stay."""
+    holds.filter(released_at__isnull=False).update(authority="", release_text=None)
 
 
 def _key_context(ticket: Ticket) -> str:

@@ -254,3 +254,22 @@ def test_a_direct_move_out_of_a_hold_that_still_stands_bounces(
     ticket.refresh_from_db()
     assert ticket_move(ticket=ticket, target=S.UNDER_REVIEW, actor=SYSTEM).state == S.ON_HOLD
     assert state(ticket) == S.ON_HOLD and ticket.held_from == S.UNDER_REVIEW
+
+
+def test_what_was_written_about_a_hold_goes_with_the_ticket_and_not_while_it_lasts(
+    cast: People, file_ticket: FileTicket, place: Place
+) -> None:
+    ticket = file_ticket()
+    first = place("ticket", ticket)
+    release(cast, first)
+    services.ticket_withdraw(
+        actor=cast.carol, ticket_id=ticket.pk, reason="by_person", text="She called."
+    )
+    first.refresh_from_db()
+    assert (first.authority, first.release_text) == ("", None)
+    later = place("ticket", ticket)
+    assert LegalHold.objects.get(pk=later.pk).authority
+    release(cast, later)
+    later.refresh_from_db()
+    assert (later.authority, later.release_text) == ("", None)
+    assert later.release_reason == "matter_closed" and later.released_at
