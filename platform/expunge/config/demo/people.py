@@ -1,4 +1,4 @@
-"""Alice, Bob, Carol and Dora, and the organisation they work for."""
+"""Alice, Bob, Carol, Dora and Ada, and the organisation they work for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import transaction
 
 from expunge.accounts.models import Controller, Role, User
 from expunge.accounts.permissions import Actor
+from expunge.accounts.policies import policy_change
 from expunge.accounts.services import membership_grant, user_create
 from expunge.common.keyfile import read_or_create
 
@@ -19,6 +20,7 @@ PEOPLE = (
     ("bob@riverland.example", "Bob Brandt", Role.APPROVER),
     ("carol@riverland.example", "Carol Conti", Role.ENGINEER),
     ("dora@riverland.example", "Dora Dahl", Role.AUDITOR),
+    ("ada@riverland.example", "Ada Arendt", Role.ADMINISTRATOR),
 )
 
 
@@ -31,6 +33,7 @@ class Cast:
     bob: Actor
     carol: Actor
     dora: Actor
+    ada: Actor
     password: str
 
 
@@ -48,5 +51,7 @@ def cast() -> Cast:
         )
         membership_grant(actor=system, user=user, controller_id=controller.pk, role=role)
         actors.append(Actor(user=user))
-    alice, bob, carol, dora = actors
-    return Cast(controller, alice, bob, carol, dora, password)
+    alice, bob, carol, dora, ada = actors
+    # Its data subjects may ask by form, where the platform offers one.
+    policy_change(actor=ada, controller_id=controller.pk, public_intake=True)
+    return Cast(controller, alice, bob, carol, dora, ada, password)

@@ -1,5 +1,6 @@
 """On one's own machine: embedded services, generated keys under ``var/``, plain HTTP."""
 
+import os
 import secrets
 
 from expunge.common.keyfile import read_or_create
@@ -16,3 +17,4 @@ WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = VAR / "mail"
 EXPUNGE_WEBHOOK_LOOPBACK = True
+EXPUNGE_PUBLIC_INTAKE = os.environ.get("EXPUNGE_PUBLIC_INTAKE", "1") == "1"

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
+from django.urls import reverse
 from rich.console import Console
 from rich.markup import escape
 
@@ -113,9 +114,16 @@ def _requests(models: Sequence[Trained]) -> list[Request]:
 
 def _serve(address: str, people: Cast, processes: Processes, console: Console) -> None:
     console.rule("[bold]6. The site is running")
-    console.print(f"  [bold]http://{address}[/]   password for all four: {escape(people.password)}")
+    console.print(f"  [bold]http://{address}[/]   password for all five: {escape(people.password)}")
     for email, _, role in PEOPLE:
         console.print(f"    {email:<28} {role.label}")
+    ask = reverse("public:ask", args=[people.controller.pk])
+    console.print(f"  Data subjects ask at  [bold]http://{address}{ask}[/]")
+    console.print(
+        f"  Ada administers at    [bold]http://{address}{reverse('web:administration')}[/]"
+    )
+    console.print(f"  The API is read at    [bold]http://{address}{reverse('v1:docs')}[/]")
+    console.print(f"  Letters are written to {settings.EMAIL_FILE_PATH}")
     console.print("  Ctrl-C ends it; `make up` starts it again.")
     try:
         while not (ended := processes.ended()):
