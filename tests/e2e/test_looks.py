@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from expunge.accounts.models import User
 from tests.e2e.conftest import SignIn
 from tests.expunge.factories import People
 from tests.expunge.tour import Tour, tour
@@ -57,6 +58,21 @@ def test_every_page_is_accessible_and_fits(
         wrong += look(page, f"{name}-{kind}", pictures)
     assert not wrong
     assert not complaints, "the browser refused something: see the content security policy"
+
+
+def test_every_page_fits_in_german(sign_in: SignIn, there: Tour, pictures: Path) -> None:
+    """German words are long: the narrowest window shows whether they break where they should."""
+    page = sign_in(there.people.alice, width=390)
+    assert there.people.alice.user is not None
+    User.objects.filter(pk=there.people.alice.user.pk).update(language="de")
+    wrong: list[str] = []
+    for name, address in pages_of(there).items():
+        page.goto(address)
+        opened(page)
+        wrong += look(page, f"{name}-390-german", pictures)
+        if page.locator("html").get_attribute("lang") != "de":
+            wrong.append(f"{name}: not marked as German")
+    assert not wrong
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -100,6 +100,28 @@ def test_a_stranger_asks_follows_and_withdraws(
     assert IntakeRequest.objects.get().standing == "withdrawn"
 
 
+def test_a_stranger_whose_browser_speaks_german_is_answered_in_german(
+    stranger: Any, form: str, pictures: Path
+) -> None:
+    page = stranger(locale="de-DE")
+    page.goto(form)
+    wrong = look(page, "public-ask-390-german", pictures)
+    page.get_by_label("Ihr Name").fill("Erika Mustermann")
+    page.get_by_label("Wie wir Sie erreichen").fill("erika@home.example")
+    page.get_by_label("Was gelöscht werden soll").fill("Ich war 2019 Patientin.")
+    page.get_by_role("button", name="Antrag senden").click()
+    page.get_by_text("Wir haben Ihren Antrag erhalten").wait_for()
+    wrong += look(page, "public-received-390-german", pictures)
+    page.goto(mailed_link())
+    page.wait_for_url("**/request/")
+    page.get_by_label("Code aus unserem Schreiben").fill("22222-22222")
+    page.get_by_role("button", name="Code eingeben").click()
+    page.get_by_text("nicht der Code").wait_for()
+    wrong += look(page, "public-status-390-german", pictures)
+    assert page.locator("html").get_attribute("lang") == "de"
+    assert not wrong
+
+
 def test_everything_works_without_javascript(stranger: Any, form: str) -> None:
     page = stranger(java_script_enabled=False)
     page.goto(form)

@@ -40,6 +40,14 @@ TROUBLES = (
     gettext_noop("could not be run"),
     gettext_noop("was not verified"),
 )
+CHECKS = (
+    gettext_noop("concept vectors"),
+    gettext_noop("extraction"),
+    gettext_noop("membership"),
+    gettext_noop("relearning"),
+    gettext_noop("residual"),
+    gettext_noop("utility"),
+)
 LAYOUTS = (gettext_noop("whole"), gettext_noop("sharded"))
 STATES = (
     gettext_noop("received"),
@@ -87,6 +95,10 @@ def said(reason: str) -> str:
     for pattern, sentence in _PATTERNS:
         found = pattern.fullmatch(reason)
         if found:
-            parts = {name: gettext(value) for name, value in found.groupdict().items()}
+            parts = {name: _translated(value) for name, value in found.groupdict().items()}
             return gettext(sentence) % parts
     return reason
+
+
+def _translated(part: str) -> str:
+    return gettext(" and ").join(gettext(word) for word in part.split(" and "))
