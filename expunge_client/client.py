@@ -94,22 +94,25 @@ class Client:
         ground: str,
         contact: str = "",
         note: str = "",
-        profile: str = "erasure",
+        profile: str | None = None,
         received_at: datetime | None = None,
         identity_confirmed: bool = False,
         key: str | None = None,
     ) -> TicketOut:
-        """File a deletion request for everything below the nodes."""
-        body = {
+        """File a deletion request for everything below the nodes.
+
+        Without a profile the organisation's policy says what must be shown.
+        """
+        body: dict[str, Any] = {
             "regime": regime,
             "ground": ground,
             "nodes": [str(node) for node in nodes],
             "subject_name": subject_name,
             "contact": contact,
             "note": note,
-            "profile": profile,
             "received_at": received_at.isoformat() if received_at else None,
             "identity_confirmed": identity_confirmed,
+            **({"profile": profile} if profile else {}),
         }
         return TicketOut.model_validate(self._call.post("tickets", body, key=key))
 

@@ -28,7 +28,9 @@ def file_ticket(  # noqa: PLR0913 - a request has many parts
         UUID | None, typer.Option(help="Find the nodes in this dataset by the subject's name.")
     ] = None,
     regime: Annotated[str, typer.Option(help="gdpr, hipaa or ccpa.")] = "gdpr",
-    profile: Annotated[str, typer.Option(help="behavioural, erasure or exact.")] = "erasure",
+    profile: Annotated[
+        str | None, typer.Option(help="behavioural, erasure or exact; else as the policy says.")
+    ] = None,
     contact: Annotated[str, typer.Option(help="How the person is reached.")] = "",
     note: Annotated[str, typer.Option(help="What the person wrote.")] = "",
     identity_confirmed: Annotated[
@@ -58,18 +60,28 @@ def file_ticket(  # noqa: PLR0913 - a request has many parts
 
 
 @tickets.command("list")
-def list_tickets(
+def list_tickets(  # noqa: PLR0913 - an option for each filter
     state: Annotated[list[str] | None, typer.Option(help="May be given again.")] = None,
     regime: Annotated[str | None, typer.Option()] = None,
     most: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     *,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only those past their day.")] = False,
+    stuck: Annotated[
+        bool, typer.Option("--stuck", help="Only those whose work does not go on.")
+    ] = False,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="Only those whose next step is yours.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List tickets, newest receipt first."""
     with Client() as client:
         found = client.tickets(
-            state=state or None, regime=regime, overdue="true" if overdue else None
+            state=state or None,
+            regime=regime,
+            overdue="true" if overdue else None,
+            stuck="true" if stuck else None,
+            waiting="true" if waiting else None,
         )
         show_all(found, COLUMNS, as_json=as_json, most=most)
 

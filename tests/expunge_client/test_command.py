@@ -50,6 +50,8 @@ def test_tickets_are_filed_listed_and_shown(carol: Client, erika: ScopeNode) -> 
     listed = expunge("tickets", "list", client=carol)
     assert ticket["reference"] in listed.stdout and "under_review" in listed.stdout
     assert json.loads(expunge("tickets", "list", "--json", client=carol).stdout)
+    for narrow in ("--overdue", "--stuck", "--waiting"):  # Carol reviews nothing
+        assert json.loads(expunge("tickets", "list", narrow, "--json", client=carol).stdout) == []
     shown = expunge("tickets", "show", ticket["reference"], client=carol)
     assert "under review" in shown.stdout and "filed by  Carol" in shown.stdout
 

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.audit import selectors
+from expunge.audit.checks import check_ask, check_latest
 from expunge.audit.models import Checkpoint, Leaf
 from expunge.common.errors import NotFoundError
 
@@ -57,6 +58,17 @@ class ProofOut(serializers.Serializer[Any]):
     leaf_hash = serializers.CharField()
     path = serializers.ListField(child=serializers.CharField())
     checkpoint = CheckpointOut()
+
+
+class LogCheckOut(serializers.Serializer[Any]):
+    """A replay of the whole log. It holds when it has ended without ``faults``."""
+
+    asked_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    size = serializers.IntegerField()
+    root = serializers.CharField()
+    checkpoints = serializers.IntegerField()
+    faults = serializers.ListField(child=serializers.CharField())
 
 
 class Leaves(ListResource[Leaf]):
@@ -110,3 +122,25 @@ class LatestCheckpoint(Resource):
         if checkpoint is None:
             raise NotFoundError("checkpoint_missing", "No checkpoint was signed yet.")
         return Response(CheckpointOut(checkpoint).data)
+
+
+class AuditCheck(Resource):
+    """The check of the whole log."""
+
+    needs: ClassVar = {"GET": [{Permission.AUDIT_VIEW}], "POST": [{Permission.AUDIT_VIEW}]}
+
+    @extend_schema(operation_id="audit_check_get", responses=LogCheckOut)
+    def get(self, request: Request) -> Response:
+        """Return the check that was asked for last, and what it found when it has ended."""
+        self.actor.require(Permission.AUDIT_VIEW, self.controller_id)
+        check = check_latest()
+        if check is None:
+            raise NotFoundError("check_missing", "Nobody has asked for a check yet. Send a POST.")
+        return Response(LogCheckOut(check).data)
+
+    @extend_schema(operation_id="audit_check_ask", request=None, responses={202: LogCheckOut})
+    def post(self, request: Request) -> Response:
+        """Ask for a check: a worker begins within a minute. One that waits already is taken."""
+        self.actor.require(Permission.AUDIT_VIEW, self.controller_id)
+        check = check_ask(actor=self.actor.pseudonym)
+        return Response(LogCheckOut(check).data, status=202)
