@@ -107,6 +107,10 @@ class Actor:
         """Return the same actor with the roles read once, for the length of one request."""
         return replace(self, roles=self._roles())
 
+    def for_long(self) -> Actor:
+        """Return the same actor with the roles read anew at each question: they may be lost."""
+        return replace(self, roles=None)
+
     def _roles(self) -> Mapping[UUID, frozenset[str]]:
         if self.roles is not None:
             return self.roles

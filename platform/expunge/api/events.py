@@ -53,7 +53,8 @@ class News:
 
 def news(actor: Actor, ticket_id: UUID, after: int) -> News:
     """Return what happened to a ticket after an entry; raises ``ticket_unknown``."""
-    ticket = ticket_get(actor, ticket_id)
+    # Whoever waits for news may lose their roles meanwhile.
+    ticket = ticket_get(actor.for_long(), ticket_id)
     leaves = Leaf.objects.filter(ticket_id=ticket_id, seq__gt=after).order_by("seq")
     found = list(leaves[:MOST_EVENTS])
     attempts = tuple(
