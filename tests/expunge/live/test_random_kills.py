@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.broker,
     pytest.mark.crash,
-    pytest.mark.timeout(300),
 ]
 STAGES = ("preregister", "unlearning", "verification")
 LATER = ("certifying", "writing", "withdrawing")
