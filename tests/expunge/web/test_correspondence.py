@@ -15,6 +15,7 @@ from expunge.notices.models import Notice, OutboxState, WebhookDelivery, Webhook
 from expunge.notices.services import mail_send
 from expunge.registry.models import ModelVersion
 from expunge.tickets.recipient_models import Recipient, RecipientNotice
+from expunge.web.public import limits
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People, leaves
 from tests.expunge.tickets.walk import certified
@@ -194,3 +195,12 @@ def test_a_recipient_is_added_told_and_confirms_by_the_link(
     assert notice.acknowledged_at is not None
     assert "Not yet answered" not in fine(alice, "/recipients/")
     assert stranger.get("/recipients/confirm/guess/").status_code == 404
+
+
+def test_guessing_the_links_of_recipients_is_bounded_by_address(cast: People) -> None:
+    guess = "/recipients/confirm/guess/"
+    for _ in range(limits.TRIED_FROM.most):
+        assert Client().get(guess).status_code == 404
+    assert Client().get(guess).status_code == Client().post(guess).status_code == 429
+    elsewhere = Client(REMOTE_ADDR="203.0.113.9")
+    assert elsewhere.get(guess).status_code == 404

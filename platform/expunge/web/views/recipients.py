@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,11 +12,13 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from expunge.common.address import client_address
 from expunge.common.errors import DomainError, InvalidInputError
 from expunge.tickets import recipient_notices as telling
 from expunge.tickets import recipients as services
 from expunge.web.access import actor_of, page
 from expunge.web.correspondence_forms import ExcuseForm, RecipientForm
+from expunge.web.public import limits
 
 
 @page()
@@ -105,9 +108,13 @@ def recipient_excused(request: HttpRequest, notice_id: UUID) -> HttpResponse:
 @never_cache
 def recipient_confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Let a recipient confirm by their secret link, without an account."""
+    if not limits.take(limits.TRIED_FROM, client_address(request)):
+        return render(request, "public/too_many.html", status=HTTPStatus.TOO_MANY_REQUESTS)
     notice = telling.recipient_notice_by_link(token)
     if request.method == "POST":
         notice = telling.recipient_acknowledge_by_link(token=token)
     response = render(request, "public/recipient.html", {"notice": notice})
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # The secret stands in this address: others learn where the form is, never its path. Without
+    # any referrer a browser calls the origin of the form "null", and the form is refused.
+    response.headers["Referrer-Policy"] = "strict-origin"
     return response
