@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,12 @@ from expunge.notices.models import (
 )
 from expunge.notices.services import mail_send
 from expunge.registry.services import model_register
+from expunge.tickets.recipient_models import RecipientNotice
 from expunge.tickets.recipients import RecipientFields, recipient_add
 from tests.e2e.conftest import SignIn
 from tests.e2e.test_looks import look, opened
-from tests.expunge.factories import People
+from tests.expunge.factories import PASSWORD, People
+from tests.expunge.tour import tour
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +88,25 @@ def recipient(cast: People) -> str:
     return f"/recipients/{made.pk}/"
 
 
+def told(cast: People, folder: Path, token: str) -> None:
+    """Tell a recipient of an erasure, by a link with this token."""
+    there = tour(cast, folder)
+    fields = RecipientFields(
+        "Northern Clinics",
+        "deployer",
+        "privacy@north.example",
+        model_ids=(there.original.model_id,),
+    )
+    made = recipient_add(actor=cast.alice, controller_id=cast.controller.pk, fields=fields)
+    RecipientNotice.objects.create(
+        ticket=there.tickets["closed"],
+        recipient=made,
+        concerned=["Ward assistant", "Discharge letters"],
+        digest=hashlib.sha256(token.encode()).digest(),
+        notified_at=made.created_at,
+    )
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
 def test_correspondence_is_accessible_and_fits(
     sign_in: SignIn, cast: People, pictures: Path, width: int, scheme: str
@@ -113,4 +136,33 @@ def test_correspondence_is_accessible_and_fits(
             page.goto(address)
             opened(page)
             wrong += look(page, f"{name}-{width}-{scheme}", pictures)
+    assert not wrong
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_a_recipient_confirms_and_a_secret_is_shown_once(  # noqa: PLR0913, PLR0917 - what it needs
+    sign_in: SignIn, cast: People, pictures: Path, tmp_path: Path, width: int, scheme: str
+) -> None:
+    token = secrets.token_urlsafe(24)
+    told(cast, tmp_path, token)
+    page = sign_in(cast.ada, width=width, scheme=scheme)
+    kind = f"{width}-{scheme}"
+    page.goto(f"/recipients/confirm/{token}/")
+    wrong = look(page, f"recipient-confirm-{kind}", pictures)
+    page.get_by_role("button", name="We received this").click()
+    page.get_by_text("Thank you; nothing more is needed.").wait_for()
+    wrong += look(page, f"recipient-confirmed-{kind}", pictures)
+
+    hook = endpoint(cast)
+    page.goto(f"/webhooks/{hook.pk}/")
+    opened(page)
+    page.get_by_role("button", name="New secret").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_text("It is not shown again.").wait_for()
+    assert "whsec_" in page.content()
+    wrong += look(page, f"webhook-secret-{kind}", pictures)
+    page.get_by_role("link", name="I have kept it").click()
+    page.get_by_role("heading", name="Ticket system").wait_for()
+    assert "whsec_" not in page.content()
     assert not wrong
