@@ -6,6 +6,7 @@ Everything runs through the public doors: ``python -m corpora`` writes the datas
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -157,6 +158,8 @@ def _register(cast: Cast, plan: Plan, folder: Path, home: Path) -> Trained:
         recipe=recipe,
         uses=_uses(plan, dataset),
     )
+    # The run read copies of people's records; the dataset itself is all that is to be left of them.
+    shutil.rmtree(folder)
     return Trained(plan, dataset, version, result.seconds)
 
 
