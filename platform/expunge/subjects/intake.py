@@ -221,9 +221,9 @@ def intake_decline(*, actor: Actor, intake_id: UUID, reason: str, text: str) -> 
             intake,
             payload,
             NoticeKind.INTAKE_DECLINED,
-            reason=str(DeclineReason(reason).label),
+            reason=DeclineReason(reason).label,
             explanation=text.strip(),
-            remedy=str(regime_named(intake.regime).remedy),
+            remedy=regime_named(intake.regime).remedy,
         )
     _decide(intake, actor, IntakeStanding.DECLINED, reason=reason)
     _audit(AuditAction.INTAKE_DECLINED, intake, actor, {"reason": reason})

@@ -94,7 +94,7 @@ def intake_code_mail(intake: IntakeRequest, payload: IntakePayload) -> None:
         payload,
         NoticeKind.IDENTITY_REQUEST,
         code=code,
-        valid_until=f"{expires_at:%Y-%m-%d %H:%M} UTC",
+        valid_until=expires_at,
         identity_link=link,
         status_link=link,
     )

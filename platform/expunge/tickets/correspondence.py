@@ -156,8 +156,8 @@ def _values(
     return {
         "person": person.subject_name,
         "reference": ticket.reference,
-        "received_on": _written(ticket.clock["received_on"]),
-        "due_on": _written(ticket.clock["due"]),
+        "received_on": day_written(ticket.clock["received_on"]),
+        "due_on": day_written(ticket.clock["due"]),
         "law": str(regime.title),
         "reason": _reason(ticket, kind, why.code),
         "explanation": why.text if kind in {NoticeKind.REFUSAL, NoticeKind.EXTENSION} else "",
@@ -189,7 +189,8 @@ def _language(ticket: Ticket, person: TicketPayload) -> str:
     return str(Language.GERMAN if german else Language.ENGLISH)
 
 
-def _written(day: str) -> str:
+def day_written(day: str) -> str:
+    """Return a day as a letter in the active language writes it."""
     return date_format(date.fromisoformat(day), DATES[translation.get_language() or "en"])
 
 

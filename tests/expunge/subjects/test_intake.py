@@ -116,6 +116,17 @@ def test_declining_tells_the_person_and_destroys_what_they_wrote(cast: People) -
     assert leaves("intake.declined")[0]["data"] == {"reason": "not_ours"}
 
 
+def test_a_german_is_answered_in_german_whoever_declines(cast: People) -> None:
+    intake = received(cast)
+    intake.language = "de"
+    intake.save(update_fields=["language"])
+    given = {"actor": cast.alice, "intake_id": intake.pk}
+    service.intake_decline(**given, reason="not_ours", text="Sie sind uns nicht bekannt.")
+    letter = latest_letter("intake_declined")
+    assert "Wir haben keine Daten dieser Person" in letter
+    assert "Aufsichtsbehörde" in letter and "Art. 12 Abs. 4 DSGVO" in letter
+
+
 def test_a_flood_is_turned_away(cast: People, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MOST_WAITING", 1)
     received(cast)

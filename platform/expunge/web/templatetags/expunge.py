@@ -25,6 +25,7 @@ from expunge.tickets.regimes import regime_named
 from expunge.tickets.rules import Task, today_at
 from expunge.tickets.states import TERMINAL, TicketState
 from expunge.web import words
+from expunge.web.reasons import reason_words
 from expunge.web.ticket_filter import Listing
 
 register = template.Library()
@@ -212,6 +213,12 @@ def ground_label(ticket: Ticket) -> str:
 def law_title(regime: str) -> str:
     """Return what a law is called, by its code."""
     return str(regime_named(regime).title)
+
+
+@register.filter
+def reason(code: str) -> str:
+    """Return a coded reason in words."""
+    return reason_words(code)
 
 
 @register.filter
