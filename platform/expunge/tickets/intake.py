@@ -16,6 +16,7 @@ from expunge.accounts.selectors import policy_of
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
 from expunge.common.clock import local_date, now
+from expunge.common.crypto import new_key
 from expunge.common.errors import ConflictError, InvalidInputError, NotAllowedError
 from expunge.registry.lineage import PERSONAL
 from expunge.registry.models import ScopeNode
@@ -150,10 +151,10 @@ def _deadline(controller: Controller, regime: str, ground: str, moment: datetime
 
 
 def _store(ticket: Ticket, payload: TicketPayload, nodes: tuple[ScopeNode, ...]) -> None:
-    ticket.save(force_insert=True)
-    key = key_create(ticket)
+    key = new_key()
     ticket.payload = payload_encrypt(ticket, payload, key)
-    ticket.save(update_fields=["payload"])
+    ticket.save(force_insert=True)
+    key_create(ticket, key)
     TicketScope.objects.bulk_create(TicketScope(ticket=ticket, node=node) for node in nodes)
 
 

@@ -28,9 +28,9 @@ class TicketPayload:
     language: str = ""
 
 
-def key_create(ticket: Ticket) -> bytes:
-    """Make and store the key of a ticket."""
-    key = new_key()
+def key_create(ticket: Ticket, key: bytes | None = None) -> bytes:
+    """Store the key of a ticket, a fresh one unless it was made before the ticket was stored."""
+    key = key or new_key()
     TicketKey.objects.create(ticket=ticket, wrapped=encrypt(key, context=_key_context(ticket)))
     return key
 
