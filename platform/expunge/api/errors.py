@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -23,7 +24,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response:
     """Answer any exception of a view with problem details; a defect answers 500 and is logged."""
     if isinstance(error, DomainError):
         return _response(
-            problem(error.status, error.code, error.message, title=error.title, **error.extra)
+            problem(
+                error.status, error.code, error.message, title=gettext(error.title), **error.extra
+            )
         )
     if isinstance(error, Http404):
         error = exceptions.NotFound()

@@ -117,3 +117,17 @@ def test_a_defect_is_recorded_and_tells_nothing(
 def test_answers_are_kept_by_no_cache(script: AsScript, cast: People) -> None:
     assert script(cast.alice).get("tickets").headers["Cache-Control"] == "no-store"
     assert script(cast.alice).get(f"tickets/{NOWHERE}").headers["Cache-Control"] == "no-store"
+
+
+def test_a_script_is_answered_in_english_unless_it_asks_for_german(
+    script: AsScript, cast: People
+) -> None:
+    assert cast.alice.user is not None
+    cast.alice.user.language = "de"
+    cast.alice.user.save(update_fields=["language"])
+    alice = script(cast.alice)
+    english = alice.get(f"tickets/{NOWHERE}").json()
+    assert english["detail"] == "There is no such ticket for you."
+    german = alice.get(f"tickets/{NOWHERE}", headers={"Accept-Language": "de"}).json()
+    assert german["detail"] == "Dieses Ticket gibt es für Sie nicht."
+    assert (german["code"], german["title"]) == (english["code"], "Nicht gefunden")
