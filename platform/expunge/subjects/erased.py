@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from expunge.accounts.permissions import Actor
 from expunge.audit.actions import AuditAction
@@ -22,7 +22,7 @@ SYSTEM = Actor(system="subjects")
 
 @transaction.atomic
 def ticket_labels_shred(*, ticket_id: UUID) -> None:
-    """Empty the labels of whole persons whose deletion was certified; once for each ticket.
+    """Empty the labels of whole persons whose deletion was certified; once for each certificate.
 
     What was written about earlier holds over them goes too.
     """
@@ -43,8 +43,11 @@ def ticket_labels_shred(*, ticket_id: UUID) -> None:
 
 
 def tickets_with_labels() -> QuerySet[Ticket]:
-    """Return the certified tickets whose names may still stand in a tree."""
-    done = LabelShredding.objects.values("ticket")
-    return Ticket.objects.filter(state=TicketState.CLOSED, outcome=Outcome.CERTIFIED).exclude(
-        pk__in=done
+    """Return the certified tickets whose names may still stand in a tree.
+
+    A version that brought a person back may have brought names of further parts of them.
+    """
+    done = LabelShredding.objects.filter(
+        ticket=OuterRef("pk"), created_at__gte=OuterRef("ended_at")
     )
+    return Ticket.objects.filter(~Exists(done), state=TicketState.CLOSED, outcome=Outcome.CERTIFIED)

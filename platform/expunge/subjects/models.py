@@ -160,7 +160,10 @@ class StatusLink(BaseModel):
 
 
 class LabelShredding(ImmutableModel):
-    """The names of a certified ticket's scope were taken out of the registry's trees."""
+    """The names of a certified ticket's scope were taken out of the registry's trees.
 
-    ticket = models.OneToOneField(Ticket, on_delete=models.CASCADE, related_name="label_shredding")
+    A ticket that was taken up again is certified anew, and has a row for each time.
+    """
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="label_shreddings")
     nodes = models.PositiveIntegerField()

@@ -9,6 +9,7 @@ from expunge.registry.models import DatasetVersion, ScopeNode
 from expunge.registry.selectors import scope_search
 from expunge.subjects.models import LabelShredding
 from expunge.subjects.tasks import subjects_sweep
+from expunge.tickets.endings import ticket_reopen
 from expunge.tickets.models import Ticket
 from expunge.tickets.services import ticket_withdraw
 from expunge.tickets.states import TicketState
@@ -113,3 +114,24 @@ def test_pages_tell_apart_those_without_a_name(erika: ScopeNode) -> None:
     labels_shred([erika])
     erika.refresh_from_db()
     assert erika.shown_label == f"erased, without a name ({erika.pk.hex[:8]})"
+
+
+def test_who_was_brought_back_and_erased_again_loses_what_came_with_them(
+    cast: People, file_ticket: FileTicket, erika: ScopeNode
+) -> None:
+    ticket = file_ticket()
+    certified(cast, ticket)
+    subjects_sweep()
+    ticket_reopen(actor=SYSTEM, ticket_id=ticket.pk, reason="brought_back")
+    study = erika.children.earliest("path")
+    study.label = "a study that is new"
+    study.save()
+    subjects_sweep()
+    ticket.refresh_from_db()
+    for target in (S.VERIFIED, S.CERTIFIED, S.CLOSED):
+        ticket_move(ticket=ticket, target=target, actor=SYSTEM)
+    assert "a study that is new" in labels_below(erika)
+    subjects_sweep()
+    subjects_sweep()
+    assert labels_below(erika) == {""}
+    assert LabelShredding.objects.count() == 2
