@@ -160,7 +160,7 @@ def test_a_child_of_a_version_from_before_the_erasure_raises_an_alert(
     assert kinds(register_version(parent=erased)) == []
 
 
-def test_a_later_erasure_raises_no_alert(
+def test_a_later_erasure_raises_no_alert(  # noqa: PLR0913, PLR0917 - fixtures
     erase: Erase, erased: ModelVersion, original: ModelVersion, erika: ScopeNode,
     patients: DatasetVersion, register_version: RegisterVersion,
 ) -> None:  # fmt: skip
@@ -182,9 +182,9 @@ def test_a_version_that_no_longer_holds_half_a_person_is_looked_at_closely(
 
 
 @pytest.mark.parametrize("extra", [False, True], ids=["the same files", "and a file more"])
-def test_a_restored_checkpoint_is_known_by_its_bytes(
+def test_a_restored_checkpoint_is_known_by_its_bytes(  # noqa: PLR0913, PLR0917 - fixtures
     erase: Erase, erased: ModelVersion, original: ModelVersion, erika: ScopeNode, cast: People,
-    tmp_path: Path, extra: bool,
+    tmp_path: Path, extra: bool,  # noqa: FBT001 - a case
 ) -> None:  # fmt: skip
     erase(erika)
     folder = model_folder(tmp_path / "restored", b"weights 1")
@@ -240,7 +240,7 @@ def heard() -> Any:
     suppression_alerted.disconnect(listen)
 
 
-def test_certain_alerts_are_announced_after_the_commit_and_possible_ones_when_confirmed(
+def test_certain_alerts_are_announced_after_the_commit_and_possible_ones_when_confirmed(  # noqa: PLR0913, PLR0917 - fixtures
     erase: Erase, erika: ScopeNode, register: Register, cast: People, heard: list[UUID],
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
@@ -274,7 +274,7 @@ def test_a_confirmed_match_counts_as_erased_in_the_other_dataset_too(
     assert kinds(register(again(clinic()), name="another", at="later")) == ["dataset_brings_back"]
 
 
-def test_alerts_wait_for_a_job_until_one_follows_them(
+def test_alerts_wait_for_a_job_until_one_follows_them(  # noqa: PLR0913, PLR0917 - fixtures
     erase: Erase, erased: ModelVersion, original: ModelVersion, erika: ScopeNode,
     register_version: RegisterVersion, register: Register, cast: People,
 ) -> None:  # fmt: skip
