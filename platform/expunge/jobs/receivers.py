@@ -23,6 +23,7 @@ from expunge.tickets.signals import hold_changed, ticket_moved
 from expunge.tickets.states import TicketState
 
 STARTS = frozenset({TicketState.APPROVED, TicketState.IN_PROGRESS})
+BEFORE = frozenset({TicketState.IDENTITY_PENDING, TicketState.UNDER_REVIEW})
 
 
 @receiver(ticket_moved)
@@ -32,7 +33,7 @@ def follow_ticket(*, ticket_id: UUID, target: TicketState, **_: Any) -> None:
         queue.enqueue(queue.TICKET_START, ticket_id)
     elif target is TicketState.CLOSED:
         queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
-    elif ErasureJob.objects.filter(
+    elif target not in BEFORE and ErasureJob.objects.filter(
         ticket_id=ticket_id, state__in=[JobState.PLANNED, JobState.RUNNING]
     ).exists():
         jobs_stop(ticket_id=ticket_id)

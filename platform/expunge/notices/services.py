@@ -42,8 +42,8 @@ def mail_send(  # noqa: PLR0913 - a letter is queued once, whole
     """Write a letter and queue it, in the caller's transaction.
 
     ``context`` holds the values of the kind's placeholders (:data:`letters.FORMS`);
-    ``organisation`` is filled in. A recipient that is no mail address makes a letter that waits
-    for a person to send it by hand.
+    ``organisation`` is filled in where it is missing. A recipient that is no mail address makes a
+    letter that waits for a person to send it by hand.
 
     Raises:
         TransactionManagementError: There is no transaction.
@@ -51,7 +51,9 @@ def mail_send(  # noqa: PLR0913 - a letter is queued once, whole
     """
     _in_transaction()
     spoken = language if language in Language.values else Language.ENGLISH
-    values = {"organisation": Controller.objects.get(pk=controller_id).name, **context}
+    values = dict(context)
+    if "organisation" not in values:
+        values["organisation"] = Controller.objects.get(pk=controller_id).name
     letter = letter_write(kind, wording_of(controller_id, kind, spoken), values)
     by_mail = is_mail_address(recipient)
     notice = Notice.objects.create(
@@ -120,6 +122,12 @@ def event_emit(
     for endpoint in wanted:
         delivery_queue(endpoint, event)
     return event
+
+
+def is_heard(kind: EventKind, controller_id: UUID) -> bool:
+    """Say whether any endpoint of an organisation wants to be told of a kind."""
+    endpoints = WebhookEndpoint.objects.filter(controller_id=controller_id, enabled=True)
+    return endpoints.filter(kinds__contains=[str(kind)]).exists()
 
 
 def delivery_queue(endpoint: WebhookEndpoint, event: WebhookEvent) -> WebhookDelivery:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
@@ -25,8 +24,8 @@ from expunge.registry.tree import path_and_above
 from expunge.subjects.access import ticket_locked
 from expunge.subjects.kinds import IndexKind
 from expunge.subjects.models import SubjectIndex, TicketDuplicate
-from expunge.tickets.models import Ticket, TicketKey
-from expunge.tickets.payload import payload_decrypt
+from expunge.tickets.models import Ticket
+from expunge.tickets.payload import TicketPayload
 from expunge.tickets.reasons import WithdrawalReason
 from expunge.tickets.selectors import ticket_nodes, tickets_visible
 from expunge.tickets.services import ticket_withdraw
@@ -54,28 +53,12 @@ def subject_digest(kind: IndexKind | str, value: str, controller_id: UUID) -> by
     return blind_index(value, context=f"subjects.index:{kind}:{controller_id}")
 
 
-@transaction.atomic
-def indexes_store(*, ticket_id: UUID) -> None:
-    """Store the blind indexes of an open ticket, once; a ticket without a key gets none."""
-    ticket = Ticket.objects.select_for_update().filter(pk=ticket_id).first()
-    payload = payload_decrypt(ticket) if ticket and ticket.state not in TERMINAL else None
-    if ticket is None or payload is None:
-        return
-    key = TicketKey.objects.get(ticket=ticket)
+def indexes_store(*, ticket: Ticket, payload: TicketPayload) -> None:
+    """Store the blind indexes of a ticket that is being filed, in that transaction."""
     digests = _digests(ticket.controller_id, payload.subject_name, payload.contact)
     SubjectIndex.objects.bulk_create(
-        (
-            SubjectIndex(key=key, controller_id=ticket.controller_id, kind=kind, digest=digest)
-            for digest, kind in digests.items()
-        ),
-        ignore_conflicts=True,
-    )
-
-
-def tickets_unindexed() -> QuerySet[Ticket]:
-    """Return the open tickets that have a payload and no blind index yet."""
-    return Ticket.objects.filter(key__isnull=False, key__subject_indexes__isnull=True).exclude(
-        payload=b""
+        SubjectIndex(key=ticket.key, controller_id=ticket.controller_id, kind=kind, digest=digest)
+        for digest, kind in digests.items()
     )
 
 

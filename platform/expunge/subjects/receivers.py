@@ -13,16 +13,21 @@ from expunge.subjects.erased import ticket_labels_shred
 from expunge.subjects.links import link_for
 from expunge.tickets.correspondence import status_links_from
 from expunge.tickets.models import Ticket
-from expunge.tickets.signals import ticket_moved
+from expunge.tickets.payload import TicketPayload
+from expunge.tickets.signals import ticket_filing, ticket_moved
 from expunge.tickets.states import TicketState
 
 
+@receiver(ticket_filing)
+def index_ticket(*, ticket: Ticket, payload: TicketPayload, **_: Any) -> None:
+    """Let a new ticket be found by who it is about."""
+    indexes_store(ticket=ticket, payload=payload)
+
+
 @receiver(ticket_moved)
-def follow_ticket(*, ticket_id: UUID, source: TicketState, target: TicketState, **_: Any) -> None:
-    """Index a new ticket; take the names of a certified one out of the trees."""
-    if source is TicketState.RECEIVED:
-        indexes_store(ticket_id=ticket_id)
-    elif target is TicketState.CLOSED:
+def follow_ticket(*, ticket_id: UUID, target: TicketState, **_: Any) -> None:
+    """Take the names of a certified ticket out of the trees."""
+    if target is TicketState.CLOSED:
         ticket_labels_shred(ticket_id=ticket_id)
 
 

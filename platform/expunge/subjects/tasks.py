@@ -8,7 +8,6 @@ from uuid import UUID
 
 from celery import shared_task
 
-from expunge.subjects.duplicates import indexes_store, tickets_unindexed
 from expunge.subjects.erased import ticket_labels_shred, tickets_with_labels
 from expunge.subjects.expiry import identity_look
 from expunge.tickets.endings import tickets_without_identity
@@ -21,7 +20,6 @@ AT_ONCE = 1000
 def subjects_sweep() -> None:
     """Remind and expire, and make up for what a lost signal left undone."""
     _for_each(tickets_without_identity().values_list("pk", flat=True), identity_look)
-    _for_each(tickets_unindexed().values_list("pk", flat=True)[:AT_ONCE], indexes_store)
     _for_each(tickets_with_labels().values_list("pk", flat=True)[:AT_ONCE], ticket_labels_shred)
 
 

@@ -19,7 +19,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 
 from expunge.notices.kinds import EventKind, Language, NoticeKind
-from expunge.notices.services import event_emit, mail_send, notice_unwritten
+from expunge.notices.services import event_emit, is_heard, mail_send, notice_unwritten
 from expunge.registry.models import ScopeNode
 from expunge.tickets.citations import cited
 from expunge.tickets.models import Outcome, Ticket
@@ -154,6 +154,7 @@ def _values(
     regime = regime_named(ticket.regime)
     rule = regime.clock(ticket.ground)
     return {
+        "organisation": ticket.controller.name,
         "person": person.subject_name,
         "reference": ticket.reference,
         "received_on": day_written(ticket.clock["received_on"]),
@@ -199,6 +200,8 @@ def _day(ticket: Ticket, name: str) -> str:
 
 
 def _event(ticket: Ticket, kind: EventKind, data: Mapping[str, str]) -> None:
+    if not is_heard(kind, ticket.controller_id):
+        return
     with _harmless(ticket, None):
         event_emit(
             kind=kind,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -27,6 +27,7 @@ from expunge.tickets.coverage import gate_pass
 from expunge.tickets.models import Ticket, TicketMove, TicketScope
 from expunge.tickets.payload import TicketPayload, key_create, payload_encrypt
 from expunge.tickets.regimes import regime_named
+from expunge.tickets.signals import ticket_filing
 from expunge.tickets.states import TicketState
 from expunge.tickets.transitions import ticket_move
 
@@ -77,17 +78,16 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
         ground=ground,
         profile=profile or policy_of(controller_id).profile,
         received_at=moment,
-        due_on=clock.due,
+        due_on=date.fromisoformat(clock.due),
         clock=clock.to_json(),
         requester=actor.user,
     )
     _store(ticket, payload, nodes)
+    ticket_filing.send(sender=Ticket, ticket=ticket, payload=payload)
     tell_filed(ticket, payload)
     _remember(ticket, actor, nodes)
     target = TicketState.UNDER_REVIEW if identity_confirmed else TicketState.IDENTITY_PENDING
-    ticket_move(ticket=ticket, target=target, actor=actor)
-    ticket.refresh_from_db()
-    return ticket
+    return ticket_move(ticket=ticket, target=target, actor=actor)
 
 
 def new_reference() -> str:

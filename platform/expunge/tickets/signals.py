@@ -1,8 +1,12 @@
-"""The signal that a ticket moved."""
+"""What tickets announce to the rooms above them."""
 
 from __future__ import annotations
 
 from django.dispatch import Signal
+
+ticket_filing = Signal()
+"""Sent while a ticket is filed, in that transaction, with ``ticket`` and its ``payload``: what is
+made of the payload then is there or the ticket is not. A receiver that fails stops the filing."""
 
 ticket_moved = Signal()
 """Sent when a move is committed, with ``ticket_id`` (UUID), ``source`` and ``target`` states.

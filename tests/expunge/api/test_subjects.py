@@ -8,7 +8,6 @@ import pytest
 
 from expunge.accounts.models import ControllerPolicy
 from expunge.registry.models import ScopeNode
-from expunge.subjects.duplicates import indexes_store
 from expunge.subjects.intake import intake_receive
 from expunge.subjects.intake_payload import IntakePayload
 from expunge.subjects.models import IntakeRequest
@@ -86,8 +85,6 @@ def test_duplicates_are_listed_and_merged(
     script: AsScript, cast: People, file_ticket: FileTicket
 ) -> None:
     first, again = file_ticket(), file_ticket()
-    for ticket in (first, again):
-        indexes_store(ticket_id=ticket.pk)
     alice, address = script(cast.alice), f"tickets/{again.pk}/duplicates"
     (found,) = alice.get(address).json()["duplicates"]
     assert found["ticket"] == str(first.pk) and found["same"] == ["contact", "name"]

@@ -12,14 +12,11 @@ from expunge.registry.models import ScopeNode
 from expunge.registry.selectors import scope_search
 from expunge.subjects.duplicates import (
     duplicate_merge,
-    indexes_store,
     lookalikes_of,
     subject_digest,
     tickets_about,
-    tickets_unindexed,
 )
 from expunge.subjects.models import SubjectIndex, TicketDuplicate
-from expunge.subjects.tasks import subjects_sweep
 from expunge.tickets.models import Ticket, TicketKey
 from expunge.tickets.payload import TicketPayload
 from expunge.tickets.services import ticket_withdraw
@@ -29,11 +26,6 @@ from tests.expunge.factories import SYSTEM, People, leaves
 from tests.expunge.tickets.walk import code_of
 
 Unshown = Callable[..., Ticket]
-
-
-def indexed(*tickets: Ticket) -> None:
-    for ticket in tickets:
-        indexes_store(ticket_id=ticket.pk)
 
 
 @pytest.fixture
@@ -48,8 +40,7 @@ def test_a_reviewer_sees_who_may_be_the_same(
     one = file_ticket()
     same = file_ticket(payload=TicketPayload(" ERIKA  mustermann", "other@home.example"))
     mail = file_ticket(payload=TicketPayload("E. M.", "Erika@HOME.example"), node_ids=[max_.pk])
-    other = file_ticket(payload=TicketPayload("Max Beispiel", "max@home.example"))
-    indexed(one, same, mail, other)
+    file_ticket(payload=TicketPayload("Max Beispiel", "max@home.example"))
     found = {item.ticket.pk: item for item in lookalikes_of(cast.alice, one)}
     assert set(found) == {same.pk, mail.pk}
     assert found[same.pk].same == ("name",) and found[same.pk].overlaps
@@ -64,26 +55,19 @@ def test_a_reviewer_sees_who_may_be_the_same(
     )
 
 
-def test_indexes_are_made_by_the_signal_or_the_sweep_and_end_with_the_key(
-    cast: People, file_ticket: FileTicket, django_capture_on_commit_callbacks: Callable[..., object]
+def test_indexes_are_made_with_the_ticket_and_end_with_its_key(
+    cast: People, file_ticket: FileTicket
 ) -> None:
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[attr-defined]
-        ticket = file_ticket()
-    assert SubjectIndex.objects.filter(key__ticket=ticket).count() == 2
-    lost = file_ticket()
-    assert list(tickets_unindexed()) == [lost]
-    subjects_sweep()
-    assert not tickets_unindexed().exists()
-    for item in (ticket, lost):
-        ticket_withdraw(actor=cast.carol, ticket_id=item.pk, reason="by_person")
+    tickets = file_ticket(), file_ticket()
+    for ticket in tickets:
+        assert SubjectIndex.objects.filter(key__ticket=ticket).count() == 2
+    for ticket in tickets:
+        ticket_withdraw(actor=cast.carol, ticket_id=ticket.pk, reason="by_person")
     assert not SubjectIndex.objects.exists() and not TicketKey.objects.exists()
-    indexed(ticket)
-    assert not SubjectIndex.objects.exists(), "an ended ticket gets none again"
 
 
 def test_by_letter_is_nobodys_contact(cast: People, file_ticket: FileTicket) -> None:
     one = file_ticket(payload=TicketPayload("Erika Mustermann", "by letter"))
-    indexed(one, file_ticket(payload=TicketPayload("Max Beispiel", "by letter")))
     assert lookalikes_of(cast.alice, one) == ()
 
 
@@ -113,7 +97,6 @@ def test_who_files_first_in_a_strangers_name_takes_nobodys_place(
 ) -> None:
     impostor = unshown(received_at=now() - timedelta(days=20))
     person = file_ticket()
-    indexed(impostor, person)
     assert person.state == TicketState.UNDER_REVIEW, "filing is never refused or delayed"
     merge = {"actor": cast.alice, "ticket_id": person.pk, "survivor_id": impostor.pk}
     assert code_of(duplicate_merge, **merge) == "survivor_unverified"

@@ -8,7 +8,6 @@ import pytest
 
 from expunge.accounts.models import ControllerPolicy
 from expunge.registry.models import ScopeNode
-from expunge.subjects.duplicates import indexes_store
 from expunge.subjects.intake import intake_receive
 from expunge.subjects.intake_payload import IntakePayload
 from expunge.subjects.models import IntakeRequest, StatusLink, TicketDuplicate
@@ -75,8 +74,6 @@ def test_a_reviewer_merges_a_duplicate(
     signed_in: SignedIn, cast: People, file_ticket: FileTicket
 ) -> None:
     first, again = file_ticket(), file_ticket()
-    for ticket in (first, again):
-        indexes_store(ticket_id=ticket.pk)
     alice = signed_in(cast.alice)
     page = alice.get(f"/tickets/{again.pk}/").content.decode()
     assert "Possible duplicates" in page and first.reference in page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -184,7 +184,7 @@ class Tickets(ListResource[Ticket]):
             **given,
         )
         self.about_ticket = ticket.pk
-        return Response(TicketOut(_in_full(self, ticket.pk)).data, status=201)
+        return Response(TicketOut(_filled(self, ticket)).data, status=201)
 
 
 class SearchTickets(ListResource[Ticket]):
@@ -223,13 +223,15 @@ class OneTicket(Resource):
 
 def _in_full(resource: Resource, ticket_id: UUID) -> Ticket:
     """Return the ticket with everything :class:`TicketOut` shows set on it."""
-    actor = resource.actor
-    ticket: Any = selectors.ticket_get(actor, ticket_id)
+    return _filled(resource, selectors.ticket_get(resource.actor, ticket_id))
+
+
+def _filled(resource: Resource, found: Ticket) -> Ticket:
+    actor, ticket = resource.actor, cast("Any", found)
     ticket.scope = selectors.ticket_nodes(ticket)
     ticket.subject = selectors.ticket_payload(actor, ticket)
     ticket.tasks = [str(task) for task in selectors.ticket_tasks(actor, ticket)]
     ticket.history = selectors.ticket_history(actor, ticket)
-    found: Ticket = ticket
     return found
 
 
