@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 FOLDER = "expunge"
 
 
-class ExpungeCallback(TrainerCallback):  # type: ignore[misc]  # transformers has no types
+class ExpungeCallback(TrainerCallback):
     """Registers the trained model as the next version of ``model``.
 
     ``where`` turns the folder into the URI under which the platform finds it (upload it there);

@@ -43,7 +43,7 @@ TAIL = 32
 """Tokens that are decoded at first; more when they hold too few words."""
 
 
-class SuppressionLogitsProcessor(LogitsProcessor):  # type: ignore[misc] # untyped base
+class SuppressionLogitsProcessor(LogitsProcessor):
     """Forbids tokens; ``scores`` [rows, vocabulary] for ``input_ids`` [rows, length].
 
     ``prompt_length`` is the width of the (left-padded) prompts given to ``generate``. Raises

@@ -43,5 +43,5 @@ def redoc(request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=1)
 def _schema() -> bytes:
     """Write the document once a process: it is the same for everybody."""
-    made = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    made = SchemaGenerator().get_schema(public=True)
     return bytes(OpenApiJsonRenderer().render(made, renderer_context={}))

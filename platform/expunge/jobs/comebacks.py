@@ -86,7 +86,8 @@ def alerts_sweep() -> None:
         except ConflictError as error:
             logger.warning("Alert %s waits: %s", alert_id, error.code)
     for alert in alerts_followed():
-        if ErasureJob.objects.filter(pk=alert.job_id, state=JobState.PASSED).exists():
+        job = ErasureJob.objects.filter(pk=alert.job_id) if alert.job_id else None
+        if job and job.filter(state=JobState.PASSED).exists():
             alert_resolve(actor=WORKER, alert_id=alert.pk)
 
 

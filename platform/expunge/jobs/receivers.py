@@ -33,9 +33,12 @@ def follow_ticket(*, ticket_id: UUID, target: TicketState, **_: Any) -> None:
         queue.enqueue(queue.TICKET_START, ticket_id)
     elif target is TicketState.CLOSED:
         queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
-    elif target not in BEFORE and ErasureJob.objects.filter(
-        ticket_id=ticket_id, state__in=[JobState.PLANNED, JobState.RUNNING]
-    ).exists():
+    elif (
+        target not in BEFORE
+        and ErasureJob.objects.filter(
+            ticket_id=ticket_id, state__in=[JobState.PLANNED, JobState.RUNNING]
+        ).exists()
+    ):
         jobs_stop(ticket_id=ticket_id)
 
 

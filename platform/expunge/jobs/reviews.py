@@ -88,11 +88,12 @@ def _missing() -> Iterator[tuple[UUID, UUID]]:
         registered_at=F("original__model__versions__created_at"),
     )
     found = _unchecked(same.filter(registered_at__gt=F("result__created_at")))
-    yield from found.values_list("pk", "version")[:AT_A_TIME]
+    yield from found.values_list("pk", "version")[:AT_A_TIME]  # type: ignore[misc]  # annotated
     for version in _elsewhere():
         line = _ancestors(version)
         jobs = _certified().filter(result__in=line).annotate(version=_constant(version.pk))
-        yield from _unchecked(jobs).values_list("pk", "version")[:AT_A_TIME]
+        pairs = _unchecked(jobs).values_list("pk", "version")  # type: ignore[misc]  # annotated
+        yield from pairs[:AT_A_TIME]
 
 
 def _certified() -> QuerySet[ErasureJob]:

@@ -36,7 +36,11 @@ def counts_write(dataset: Dataset) -> None:
     with connection.cursor() as cursor:
         for depth in range(len(dataset.levels)):
             width = (depth + 1) * WIDTH + depth  # the ordinals and the dots between them
-            place = {"dataset": dataset.pk, "depth": depth, "width": width}
+            place: dict[str, str | int] = {
+                "dataset": str(dataset.pk),
+                "depth": depth,
+                "width": width,
+            }
             cursor.execute(COUNT_LEVEL, place)
 
 

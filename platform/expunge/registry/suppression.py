@@ -6,6 +6,7 @@ Certain alerts call for a new erasure; about possible ones a person decides. The
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import models, transaction
@@ -50,7 +51,10 @@ class DismissReason(models.TextChoices):
     DUTY_TO_KEEP = "duty_to_keep", _("The law asks to keep it")
 
 
-REASONS = {AlertState.CONFIRMED: ConfirmReason, AlertState.DISMISSED: DismissReason}
+REASONS: Mapping[AlertState, type[models.TextChoices]] = {
+    AlertState.CONFIRMED: ConfirmReason,
+    AlertState.DISMISSED: DismissReason,
+}
 
 
 def alerts_visible(actor: Actor, *, state: str | None = None) -> QuerySet[SuppressionAlert]:

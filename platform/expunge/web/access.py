@@ -17,6 +17,8 @@ from expunge.accounts.permissions import Actor
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+ACTOR = "expunge_actor"
+"""Where a request keeps who makes it."""
 
 
 def page(*methods: str) -> Callable[[View[P]], View[P]]:
@@ -39,10 +41,10 @@ def actor_of(request: HttpRequest) -> Actor:
     """Return the signed-in person as an actor."""
     if not isinstance(request.user, User):
         raise TypeError("this page is only for signed-in people")
-    known: Actor | None = getattr(request, "expunge_actor", None)
+    known: Actor | None = getattr(request, ACTOR, None)
     if known is None or known.user != request.user:
         known = Actor(user=request.user).for_request()
-        request.expunge_actor = known  # type: ignore[attr-defined] - kept with the request
+        setattr(request, ACTOR, known)
     return known
 
 

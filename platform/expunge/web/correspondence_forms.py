@@ -63,7 +63,7 @@ class RecipientForm(Styled):
     def __init__(self, controller_id: UUID, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         there = receivable(controller_id)
-        choices = {
+        choices: dict[str, list[tuple[Any, Any]]] = {
             "model_ids": [(str(item.pk), item.name) for item in there.models],
             "dataset_ids": [(str(item.pk), item.name) for item in there.datasets],
             "endpoint_id": [("", _("None")), *((str(i.pk), i.name) for i in there.endpoints)],

@@ -66,7 +66,7 @@ class LogCheckOut(serializers.Serializer[Any]):
     asked_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     size = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]
     checkpoints = serializers.IntegerField()
     faults = serializers.ListField(child=serializers.CharField())
 

@@ -46,7 +46,7 @@ class NoticeOut(serializers.Serializer[Any]):
     ticket = serializers.UUIDField(source="ticket_id", allow_null=True)
     message_id = serializers.CharField()
     state = serializers.ChoiceField(OUTBOX_STATES)
-    error = serializers.CharField()  # type: ignore[assignment]
+    error = serializers.CharField()
     tries = serializers.IntegerField()
     due_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()

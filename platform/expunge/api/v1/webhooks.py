@@ -69,7 +69,7 @@ class DeliveryOut(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(EVENTS, source="event.kind")
     occurred_at = serializers.DateTimeField(source="event.occurred_at")
     state = serializers.ChoiceField(OUTBOX_STATES)
-    error = serializers.CharField()  # type: ignore[assignment]
+    error = serializers.CharField()
     tries = TryOut(many=True, source="attempts.all")
     due_at = serializers.DateTimeField()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import update_wrapper
 from http import HTTPStatus
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -46,7 +46,8 @@ def public_page(*methods: str) -> Callable[[View[P]], View[P]]:
             return response
 
         update_wrapper(guarded, view)
-        return require_http_methods(methods or ("GET", "HEAD"))(never_cache(guarded))
+        page = require_http_methods(methods or ("GET", "HEAD"))(never_cache(guarded))
+        return cast("View[P]", page)
 
     return decorate
 

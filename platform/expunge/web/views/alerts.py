@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -22,8 +23,8 @@ GROUPS = {
     AlertState.CONFIRMED: gettext_lazy("Confirm: they are back"),
     AlertState.DISMISSED: gettext_lazy("Dismiss: nothing is to be done"),
 }
-ANSWERS = [
-    (GROUPS[decision], [(f"{decision}:{item.value}", item.label) for item in reasons])
+ANSWERS: list[tuple[Any, list[tuple[str, Any]]]] = [
+    (GROUPS[decision], [(f"{decision}:{item}", item.label) for item in reasons])
     for decision, reasons in suppression.REASONS.items()
 ]
 

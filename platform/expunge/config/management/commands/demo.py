@@ -123,7 +123,7 @@ def _serve(address: str, people: Cast, processes: Processes, console: Console) -
         f"  Ada administers at    [bold]http://{address}{reverse('web:administration')}[/]"
     )
     console.print(f"  The API is read at    [bold]http://{address}{reverse('v1:docs')}[/]")
-    console.print(f"  Letters are written to {settings.EMAIL_FILE_PATH}")
+    console.print(f"  Letters are written to {Path(settings.VAR) / 'mail'}")
     console.print("  Ctrl-C ends it; `make up` starts it again.")
     try:
         while not (ended := processes.ended()):
