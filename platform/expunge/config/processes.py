@@ -72,7 +72,7 @@ class Processes:
 
     def start_web(self, address: str) -> None:
         """Start the site on ``host:port``."""
-        size = ("--workers", "2", "--threads", "4")
+        size = ("--workers", str(1 + (os.cpu_count() or 1)), "--threads", "4")
         self.start("web", ["gunicorn", "--bind", address, *size, "expunge.config.wsgi:application"])
 
     def ended(self) -> tuple[str, ...]:
