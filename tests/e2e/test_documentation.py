@@ -35,7 +35,7 @@ def test_swagger_shows_every_operation(window: tuple[Page, list[str]], pictures:
     assert answer is not None
     policy = answer.headers["content-security-policy"]
     assert "unsafe" not in policy
-    page.get_by_text("/api/v1/tickets/bulk").first.wait_for(timeout=20_000)
+    page.get_by_text("/api/v1/tickets/bulk").first.wait_for(timeout=90_000)
     page.screenshot(path=pictures / "api-swagger.png")
     assert not wrong
 

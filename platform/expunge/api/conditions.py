@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 from django.utils.http import parse_etags
+from django.utils.translation import gettext_noop
 
 from expunge.common.crypto import keyed_digest
 from expunge.common.errors import DomainError, InvalidInputError
@@ -23,7 +24,7 @@ class StaleError(DomainError):
     """The thing changed since the caller read it."""
 
     status = HTTPStatus.PRECONDITION_FAILED
-    title = "It changed meanwhile"
+    title = gettext_noop("It changed meanwhile")
 
 
 def etag_of(body: bytes) -> str:

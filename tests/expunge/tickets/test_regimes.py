@@ -14,7 +14,9 @@ EVERY = pytest.mark.parametrize("regime", regimes().values(), ids=regimes())
 def words(regime: Regime) -> str:
     named = (*regime.grounds, *regime.exemptions, *regime.refusals)
     labels = [str(item.label) for item in named]
-    return " ".join([regime.title, str(regime.claim), str(regime.explanation), *labels]).lower()
+    return " ".join(
+        [str(regime.title), str(regime.claim), str(regime.explanation), *labels]
+    ).lower()
 
 
 def test_three_laws_are_known() -> None:
