@@ -112,6 +112,18 @@ class VerificationData:
 
 
 @dataclass(frozen=True, config=FROZEN)
+class Sham:
+    """A sham request: a never-trained person pushed through the same unlearning code.
+
+    ``data``: the person's records, none of them a twin of the job; fixed by the preregistration.
+    ``model``: what the code made of the original when asked to forget them; absent until then.
+    """
+
+    data: str
+    model: ModelRef | None = None
+
+
+@dataclass(frozen=True, config=FROZEN)
 class VerificationJob:
     """One verification of one candidate model against its original.
 
@@ -120,6 +132,11 @@ class VerificationJob:
     trained on; the other forms of a record (but ``calibration``) are probes of generalisation.
     ``preregistration`` is the digest that ``python -m verification preregister FOLDER`` printed
     before the candidate existed; ``candidate`` is absent at that moment.
+
+    ``lineage``, named with the candidate, are the record files of everything that the candidate
+    was trained on (an exact method has to show that the forget records are in none of them).
+    ``shams`` are controls of the unlearning procedure. ``earlier_attempts`` counts the candidates
+    that were already refuted for this request: each makes the level of the next one stricter.
     """
 
     original: ModelRef
@@ -132,6 +149,9 @@ class VerificationJob:
     seed: int = 0
     device: Device = "auto"
     preregistration: str | None = None
+    lineage: tuple[str, ...] = ()
+    shams: tuple[Sham, ...] = ()
+    earlier_attempts: int = 0
     schema: Literal["expunge.verification-job/1"] = "expunge.verification-job/1"
 
 

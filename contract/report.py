@@ -41,7 +41,8 @@ class Tier(StrEnum):
 class Estimate:
     """A statistic with its confidence interval and the margin it is held against.
 
-    ``p_leak`` is the p-value of "the person is still in"; ``p_equivalence`` that of "not shown
+    ``null`` is the value for somebody whom the model never saw (one half for an AUC); the
+    ``margin`` is the distance from it that is tolerated. ``p_leak`` is the p-value of "the person is still in"; ``p_equivalence`` that of "not shown
     to be like never-trained". ``None`` means not measured.
     """
 
@@ -52,6 +53,7 @@ class Estimate:
     margin: float | None = None
     p_leak: float | None = None
     p_equivalence: float | None = None
+    null: float = 0.0
 
 
 @dataclass(frozen=True, config=FROZEN)
