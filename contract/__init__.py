@@ -9,6 +9,7 @@ versioned types of those files, so that both sides read the same words:
 * :mod:`contract.event` - its progress (``events.jsonl``);
 * :mod:`contract.result` - what an unlearning or training job made (``result.json``);
 * :mod:`contract.report` - what a verification found (``report.json``);
+* :mod:`contract.drawing` - its charts, for every page and paper that shows them;
 * :mod:`contract.containment` - what a deployer keeps out of a model's answers meanwhile;
 * :mod:`contract.catalog` - which methods and checks exist, with their settings.
 

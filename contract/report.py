@@ -42,8 +42,9 @@ class Estimate:
     """A statistic with its confidence interval and the margin it is held against.
 
     ``null`` is the value for somebody whom the model never saw (one half for an AUC); the
-    ``margin`` is the distance from it that is tolerated. ``p_leak`` is the p-value of "the person is still in"; ``p_equivalence`` that of "not shown
-    to be like never-trained". ``None`` means not measured.
+    ``margin`` is the distance from it that is tolerated. ``p_leak`` is the p-value of "the person
+    is still in"; ``p_equivalence`` that of "not shown to be like never-trained". ``None`` means
+    not measured.
     """
 
     name: str
@@ -79,6 +80,8 @@ class CheckResult:
     ``estimates`` judge the candidate, ``before`` the same statistics on the original;
     ``reading`` is plain language for a data-protection officer; ``reasons`` say why the verdict
     is what it is and, when inconclusive, what would resolve it. ``mandatory`` checks decide.
+    ``forward_passes``, ``tokens`` and ``seconds`` are what it cost; models answer each question
+    once, so a pass that several checks read is counted with the check that asked first.
     """
 
     check: str
@@ -93,6 +96,8 @@ class CheckResult:
     records: int = 0
     controls: int = 0
     charts: tuple[Chart, ...] = ()
+    forward_passes: int = 0
+    tokens: int = 0
     seconds: float = 0.0
 
 
@@ -152,6 +157,7 @@ class Report:
     twins: int = 0
     twin_subjects: int = 0
     forward_passes: int = 0
+    tokens: int = 0
     seconds: float = 0.0
     device: str = "cpu"
     seed: int = 0

@@ -14,8 +14,8 @@ from typing import Any
 from django.utils.safestring import SafeString, mark_safe
 
 from contract.catalog import Effect
+from contract.drawing.charts import chart_svg
 from contract.report import Chart, CheckResult, Estimate, Gate, Report, Verdict
-from expunge.certificates.charts import chart_svg
 from expunge.certificates.facts import FACTS, AttemptFacts, CertificateFacts, ModelFacts
 from expunge.certificates.kinds import WORDING, Kind, Wording, model_kind
 

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from xml.etree import ElementTree as ET
 
 import pypdf
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contract.report import Chart
 from expunge.audit import checkpoint as notes
-from expunge.certificates.charts import AFTER, BEFORE, NEVER, chart_svg, tones
 from expunge.certificates.document import duration, quantity
 from expunge.certificates.evidence import LogProof
 from expunge.certificates.facts import ExemptionFacts, ModelFacts
 from expunge.certificates.pdf import Imprint, printable, render_pdf
-from expunge.certificates.scale import linear
 from expunge.certificates.statement import Identity, build_statement
 from tests.expunge.certificates import samples
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 NOTE = notes.sign(notes.Checkpoint("log.example/audit", 43, bytes(32)), KEY)
 IMPRINT = Imprint("sha256:1", "sha256:2", "Expunge certificates", "log.example/audit+00+00")
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def printed(
@@ -135,55 +129,6 @@ def test_a_character_without_a_glyph_is_spelled_out() -> None:
     assert "[U+6771] <b>Klinik</b> & Co" in " ".join(reader.pages[0].extract_text().split())
 
 
-CHARTS = [samples.MEMBERSHIP, samples.EXTRACTION, samples.RELEARNING]
-
-
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
-def test_a_chart_is_read_aloud_by_its_title_and_its_numbers(chart: Chart) -> None:
-    root = ET.fromstring(chart_svg(chart))  # noqa: S314 - our own text
-    assert root.get("role") == "img"
-    assert root.findtext(f"{SVG}title") == chart.title
-    said = root.findtext(f"{SVG}desc") or ""
-    assert all(name in said for name in chart.series)
-    assert "style" not in chart_svg(chart), "the pages forbid inline styles"
-
-
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
-@pytest.mark.parametrize("width", [330, 460])
-def test_nothing_of_a_chart_is_drawn_outside_it(chart: Chart, width: int) -> None:
-    root = ET.fromstring(chart_svg(chart, width=width))  # noqa: S314 - our own text
-    height = float(root.get("height") or 0)
-    for mark in root.iter(f"{SVG}rect"):
-        assert float(mark.get("x") or 0) + float(mark.get("width") or 0) <= width
-    for mark in root.iter(f"{SVG}text"):
-        assert 0 <= float(mark.get("x") or 0) <= width
-        assert 0 <= float(mark.get("y") or 0) <= height
-
-
-Change = Callable[[Chart], Chart]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda chart: replace(chart, title='<script>"&', x_label="<b>"),
-        lambda chart: replace(chart, series=dict.fromkeys(chart.series, (0.0,) * 10)),
-        lambda chart: replace(chart, series=dict.fromkeys(chart.series, (-3.5,) * 10)),
-        lambda chart: replace(chart, series={}),
-    ],
-    ids=["markup", "zeros", "negative", "empty"],
-)
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
-def test_a_chart_survives_odd_data(chart: Chart, change: Change) -> None:
-    ET.fromstring(chart_svg(change(chart)))  # noqa: S314 - our own text
-
-
-def test_before_after_and_strangers_keep_their_colours() -> None:
-    found = tones({"after": (), "before": (), "never trained": (), "odd": ()})
-    assert (found["before"], found["after"], found["never trained"]) == (BEFORE, AFTER, NEVER)
-    assert len(set(found.values())) == 4
-
-
 def test_numbers_are_short_and_never_invented() -> None:
     assert [quantity(value) for value in (None, 0.0, 0.53149, 12345.0, 0.00002)] == [
         "\u2013",
@@ -198,4 +143,3 @@ def test_numbers_are_short_and_never_invented() -> None:
         "1 min 23 s",
         "2 h 1 min",
     ]
-    assert linear([0.2, 0.9], (0, 100), share=True).ticks()[-1] == 1.0

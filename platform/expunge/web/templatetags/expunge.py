@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from contract.drawing import charts
 from contract.report import Chart, Estimate, Verdict
-from expunge.certificates import charts
 from expunge.jobs.states import AttemptState, JobState, ReviewState
 from expunge.tickets import citations
 from expunge.tickets.listing import Order

@@ -1,37 +1,24 @@
-"""Before/after charts as inline SVG: calm, legible in grey print, readable without seeing them.
-
-Pure text from :class:`contract.report.Chart`; the PDF and the web pages share it. Colours are
-presentation attributes, so no style sheet and no inline style is needed. Each chart carries a
-``<title>`` and, in ``<desc>``, its numbers as a sentence.
-"""
+"""Before/after charts of a check: calm, legible in grey print, readable without seeing them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import replace
 
+from contract.drawing.pen import INK, LETTER, QUIET, RULE, Tone, frame, line, rect, text
+from contract.drawing.scale import Scale, linear, number
 from contract.report import Chart
-from expunge.certificates.scale import Scale, linear, number
 
 WIDTH = 460
-INK, QUIET, RULE = "#1d2429", "#56616a", "#dce0e3"
-FONT = "Noto Sans, system-ui, sans-serif"
-SIZE = 10.5
 RIGHT, TOP, ROW = 18, 16, 15
-LETTER = 5.7
-
-
-@dataclass(frozen=True)
-class Tone:
-    """How a series is drawn: a colour, distinct in grey too, and a dash for lines."""
-
-    colour: str
-    dash: str = ""
-
-
-BEFORE, AFTER, NEVER = Tone("#c7743f", "5 3"), Tone("#0f5f66"), Tone("#a9b4ba", "1.5 3")
-OTHERS = (Tone("#6a5a8e"), Tone("#8a7a2e"), Tone("#4d6d3a"))
+BEFORE = Tone("before", "#c7743f", "5 3")
+AFTER = Tone("after", "#0f5f66")
+NEVER = Tone("never", "#a9b4ba", "1.5 3")
+OTHERS = (
+    Tone("other-1", "#6a5a8e"),
+    Tone("other-2", "#8a7a2e"),
+    Tone("other-3", "#4d6d3a"),
+)
 _ORDER = (BEFORE, AFTER, *OTHERS, NEVER)
 _WORDS: tuple[tuple[Tone, tuple[str, ...]], ...] = (
     (NEVER, ("never", "twin", "stranger")),
@@ -48,21 +35,10 @@ def chart_svg(chart: Chart, *, width: int = WIDTH) -> str:
     chart = replace(chart, series={name: chart.series[name] for name in order})
     body, height = _DRAW[chart.kind](chart, width, tone)
     legend, above = _legend(chart, width)
-    height += above
-    parts = [
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {number(height)}" '
-            f'width="{width}" height="{number(height)}" role="img" font-family="{FONT}" '
-            f'font-size="{SIZE}" fill="{INK}">'
-        ),
-        f"<title>{escape(chart.title)}</title>",
-        f"<desc>{escape(_in_words(chart))}</desc>",
-        *legend,
-        f'<g transform="translate(0 {number(above)})">',
-        *body,
-        "</g></svg>",
-    ]
-    return "".join(parts)
+    moved = f'<g transform="translate(0 {number(above)})">'
+    return frame(
+        chart.title, _in_words(chart), (*legend, moved, *body, "</g>"), width, height + above
+    )
 
 
 def tones(series: Mapping[str, Sequence[float]]) -> Mapping[str, Tone]:
@@ -92,7 +68,7 @@ def _bars(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str]
     for place, label in enumerate(chart.x):
         top = TOP + place * group + 5
         middle = top + (group - 10) / 2 + 3
-        parts.append(_text(str(label), left - 8, middle, anchor="end"))
+        parts.append(text(str(label), left - 8, middle, anchor="end"))
         for turn, (name, values) in enumerate(chart.series.items()):
             parts += _bar(scale, values[place], top + turn * (thick + 2), thick, tone[name])
     return parts, bottom + 32
@@ -101,11 +77,8 @@ def _bars(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str]
 def _bar(scale: Scale, value: float, top: float, thick: float, tone: Tone) -> list[str]:
     start, end = sorted((scale.at(max(0.0, scale.low)), scale.at(value)))
     return [
-        (
-            f'<rect x="{number(start)}" y="{number(top)}" width="{number(max(end - start, 0.8))}" '
-            f'height="{number(thick)}" fill="{tone.colour}"/>'
-        ),
-        _text(scale.label(value), end + 4, top + thick - 1, size=8.5, colour=QUIET),
+        rect(start, top, max(end - start, 0.8), thick, tone),
+        text(scale.label(value), end + 4, top + thick - 1, size=8.5, tone=QUIET),
     ]
 
 
@@ -125,9 +98,12 @@ def _distribution(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[l
             steps.append(f"L{number(scale.at(low))} {height}L{number(scale.at(high))} {height}")
         steps.append(f"L{number(scale.at(edges[-1]))} {number(floor)}Z")
         parts += [
-            f'<path d="{"".join(steps)}" fill="{tone[name].colour}" fill-opacity="0.85"/>',
-            _line(left, floor, width - RIGHT, floor, INK, 0.6),
-            _text(name, left - 8, floor - 3, anchor="end"),
+            (
+                f'<path class="{tone[name].name}" d="{"".join(steps)}" '
+                f'fill="{tone[name].colour}" fill-opacity="0.85"/>'
+            ),
+            line(left, floor, width - RIGHT, floor, INK, 0.6),
+            text(name, left - 8, floor - 3, anchor="end"),
         ]
     return parts, bottom + 32
 
@@ -146,28 +122,28 @@ def _curve(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str
         piece
         for tick in ys.ticks()
         for piece in (
-            _line(left, ys.at(tick), width - RIGHT, ys.at(tick), RULE, 0.8),
-            _text(ys.label(tick), left - 6, ys.at(tick) + 3.5, anchor="end", colour=QUIET),
+            line(left, ys.at(tick), width - RIGHT, ys.at(tick), RULE, 0.8),
+            text(ys.label(tick), left - 6, ys.at(tick) + 3.5, anchor="end", tone=QUIET),
         )
     ]
     parts += [
-        _text(number(item), xs.at(item), floor + 14, anchor="middle", colour=QUIET)
-        for item in places
+        text(number(item), xs.at(item), floor + 14, anchor="middle", tone=QUIET) for item in places
     ]
-    parts.append(_text(chart.y_label, 2, TOP - 3, size=9, colour=QUIET))
+    parts.append(text(chart.y_label, 2, TOP - 3, size=9, tone=QUIET))
     parts.append(
-        _text(chart.x_label, (left + width - RIGHT) / 2, floor + 28, anchor="middle", colour=QUIET)
+        text(chart.x_label, (left + width - RIGHT) / 2, floor + 28, anchor="middle", tone=QUIET)
     )
     for name, values in chart.series.items():
         points = [(xs.at(x), ys.at(y)) for x, y in zip(places, values, strict=False)]
         path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
         dash = f' stroke-dasharray="{tone[name].dash}"' if tone[name].dash else ""
         parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{tone[name].colour}" '
-            f'stroke-width="2"{dash}/>'
+            f'<polyline class="{tone[name].name}" points="{path}" fill="none" '
+            f'stroke="{tone[name].colour}" stroke-width="2"{dash}/>'
         )
         parts += [
-            f'<circle cx="{number(x)}" cy="{number(y)}" r="2.6" fill="{tone[name].colour}"/>'
+            f'<circle class="{tone[name].name}" cx="{number(x)}" cy="{number(y)}" r="2.6" '
+            f'fill="{tone[name].colour}"/>'
             for x, y in points
         ]
     return parts, floor + 36
@@ -185,12 +161,12 @@ def _value_axis(scale: Scale, label: str, top: float, bottom: float) -> list[str
         piece
         for tick in scale.ticks()
         for piece in (
-            _line(scale.at(tick), top, scale.at(tick), bottom, RULE, 0.8),
-            _text(scale.label(tick), scale.at(tick), bottom + 13, anchor="middle", colour=QUIET),
+            line(scale.at(tick), top, scale.at(tick), bottom, RULE, 0.8),
+            text(scale.label(tick), scale.at(tick), bottom + 13, anchor="middle", tone=QUIET),
         )
     ]
     middle = (scale.start + scale.end) / 2
-    return [*parts, _text(label, middle, bottom + 27, anchor="middle", colour=QUIET)]
+    return [*parts, text(label, middle, bottom + 27, anchor="middle", tone=QUIET)]
 
 
 def _legend(chart: Chart, width: int) -> tuple[list[str], float]:
@@ -204,11 +180,8 @@ def _legend(chart: Chart, width: int) -> tuple[list[str], float]:
         if place + room > width and place > room:
             place, row = 2.0, row + 1
         top = 4 + row * ROW
-        parts.append(
-            f'<rect x="{number(place)}" y="{top}" width="9" height="9" rx="1.5" '
-            f'fill="{tone.colour}"/>'
-        )
-        parts.append(_text(name, place + 13, top + 8))
+        parts.append(rect(place, top, 9, 9, tone, 'rx="1.5"'))
+        parts.append(text(name, place + 13, top + 8))
         place += room
     return parts, 4.0 + ROW * (row + 1)
 
@@ -236,25 +209,3 @@ def _margin(labels: Iterable[object]) -> float:
 
 def _is_share(label: str) -> bool:
     return any(word in label.casefold() for word in ("share", "rate", "accuracy", "fraction"))
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, thick: float) -> str:  # noqa: PLR0913, PLR0917 - two points and a pen
-    return (
-        f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" '
-        f'stroke="{colour}" stroke-width="{thick}"/>'
-    )
-
-
-def _text(  # noqa: PLR0913 - a place and a way to write
-    text: str,
-    x: float,
-    y: float,
-    *,
-    anchor: str = "start",
-    size: float = SIZE,
-    colour: str = INK,
-) -> str:
-    return (
-        f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" font-size="{size}" '
-        f'fill="{colour}">{escape(text)}</text>'
-    )

@@ -1,0 +1,158 @@
+"""Every estimate of a report with its interval, against its margin, on one scale.
+
+Statistics of different kinds cannot share an axis in their own units, so each is put on the scale
+of its own margin: 0 is the value for somebody whom the model never saw, 1 the most that is
+tolerated. The band from -1 to 1 is what the profile allows; an interval inside it is shown to be
+harmless, one outside it is shown not to be, one that crosses its edge settles nothing. What lies
+beyond the drawing ends in an arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from contract.drawing.pen import INK, QUIET, RULE, Tone, folded, frame, line, rect, text
+from contract.drawing.scale import Scale, linear, number
+from contract.report import CheckResult, Estimate, Verdict
+
+WIDTH = 400
+EDGE = 2.5
+LEFT, RIGHT, TOP, LINE = 8, 14, 34, 13.5
+BAND = Tone("band", "#e6eeee")
+TONES = {
+    Verdict.PASS: Tone("good", "#1c6b3c"),
+    Verdict.FAIL: Tone("bad", "#a3242d"),
+    Verdict.INVALID: Tone("bad", "#a3242d"),
+    Verdict.INCONCLUSIVE: Tone("warn", "#7a4d00"),
+    Verdict.NOT_APPLICABLE: QUIET,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One estimate on the scale of its margin, with the words that belong to it."""
+
+    estimate: Estimate
+    low: float
+    value: float
+    high: float
+
+    @property
+    def words(self) -> str:
+        """Return the numbers as they are written beside the drawing."""
+        own = self.estimate
+        interval = "" if own.low is None or own.high is None else f" ({_span(own.low, own.high)})"
+        # The margin is a distance from what a stranger has, and a stranger need not have zero.
+        around = f" of {own.null:g}" if own.null else ""
+        return f"{_plain(own.value)}{interval}; tolerated: {_plain(own.margin or 0.0)}{around}"
+
+
+def rows_of(result: CheckResult) -> list[Row]:
+    """Return the estimates of a check that are held against a margin."""
+    found = []
+    for own in result.estimates:
+        if own.margin is None or own.margin <= 0:
+            continue
+        low = own.value if own.low is None else own.low
+        high = own.value if own.high is None else own.high
+        places = ((item - own.null) / own.margin for item in (low, own.value, high))
+        found.append(Row(own, *places))
+    return found
+
+
+def forest_svg(title: str, results: Sequence[CheckResult], width: int = WIDTH) -> str:
+    """Return the drawing of all estimates that have a margin; an empty text when none has."""
+    held = [(result, rows) for result in results if (rows := rows_of(result))]
+    if not held:
+        return ""
+    scale = linear((-EDGE, EDGE), (LEFT, width - RIGHT), tight=True)
+    parts: list[str] = []
+    top = float(TOP)
+    for result, rows in held:
+        top = _heading(parts, result, top, width)
+        for row in rows:
+            top = _row(parts, row, TONES[result.verdict], scale, top)
+        top += 6
+    band = rect(scale.at(-1), TOP - 6, scale.at(1) - scale.at(-1), top - TOP + 6, BAND)
+    return frame(title, _in_words(held), (band, *_axis(scale, top), *parts), width, top + 24)
+
+
+def label(result: CheckResult) -> str:
+    """Return a check's short name, with the attack that came before it."""
+    name = result.title.partition(":")[0]
+    return f"{name} after {result.attack.replace('-', ' ')}" if result.attack else name
+
+
+def _heading(parts: list[str], result: CheckResult, top: float, width: float) -> float:
+    for words in folded(label(result), width - LEFT - RIGHT):
+        parts.append(text(words, LEFT, top + 8, bold=True))
+        top += LINE
+    return top
+
+
+def _row(parts: list[str], row: Row, tone: Tone, scale: Scale, top: float) -> float:
+    for words in folded(row.estimate.name, scale.end - scale.start, 9.5):
+        parts.append(text(words, LEFT, top + 7, size=9.5, tone=QUIET))
+        top += 11.5
+    parts.append(text(row.words, LEFT, top + 7, size=9.5, tone=QUIET))
+    middle = top + 17
+    start, end = scale.at(row.low), scale.at(row.high)
+    parts.append(line(start, middle, max(end, start + 0.8), middle, tone, 2.4))
+    parts += [_arrow(scale.start, middle, -1, tone)] if row.low < -EDGE else []
+    parts += [_arrow(scale.end, middle, 1, tone)] if row.high > EDGE else []
+    parts.append(_point(scale.at(row.value), middle, tone))
+    return top + 27
+
+
+def _point(x: float, y: float, tone: Tone) -> str:
+    return (
+        f'<circle class="{tone.name}" cx="{number(x)}" cy="{number(y)}" r="3.6" '
+        f'fill="{tone.colour}"/>'
+    )
+
+
+def _arrow(x: float, y: float, way: int, tone: Tone) -> str:
+    tip, back = number(x + 3 * way), number(x - 4 * way)
+    return (
+        f'<path class="{tone.name}" d="M{tip} {number(y)}L{back} {number(y - 4)}'
+        f'L{back} {number(y + 4)}Z" fill="{tone.colour}"/>'
+    )
+
+
+def _axis(scale: Scale, bottom: float) -> Iterator[str]:
+    yield line(scale.at(0), TOP - 6, scale.at(0), bottom, INK, 0.8)
+    for edge in (-1.0, 1.0):
+        yield line(scale.at(edge), TOP - 6, scale.at(edge), bottom, RULE, 1.2)
+    for place, words in ((-1.0, "margin"), (0.0, "never seen"), (1.0, "margin")):
+        yield text(words, scale.at(place), TOP - 11, anchor="middle", size=9.5, tone=QUIET)
+    yield text("stranger than a stranger", LEFT, TOP - 24, size=9.5, tone=QUIET)
+    yield text("still there", scale.end, TOP - 24, anchor="end", size=9.5, tone=QUIET)
+    half = (scale.start + scale.end) / 2
+    words = "distance from a person never seen, in margins"
+    yield text(words, half, bottom + 14, anchor="middle", tone=QUIET)
+
+
+def _in_words(held: Sequence[tuple[CheckResult, Sequence[Row]]]) -> str:
+    """Return the numbers as sentences."""
+    return " ".join(
+        f"{label(result)}, {row.estimate.name}: {row.words}, {_where(row)}."
+        for result, rows in held
+        for row in rows
+    )
+
+
+def _where(row: Row) -> str:
+    if row.low >= -1 and row.high <= 1:
+        return "inside the margin"
+    if row.low > 1 or row.high < -1:
+        return "outside the margin"
+    return "across the edge of the margin"
+
+
+def _span(low: float, high: float) -> str:
+    return f"{_plain(low)} to {_plain(high)}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.3g}" if value else "0"
