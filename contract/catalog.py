@@ -60,6 +60,16 @@ class CheckCard:
 
 
 @dataclass(frozen=True, config=FROZEN)
+class AttackCard:
+    """What an attack does to a copy of the model before the checks are run on it."""
+
+    name: str
+    title: str
+    source: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=FROZEN)
 class ProfileCard:
     """A verification profile: its version and the tier it can grant."""
 
@@ -75,6 +85,7 @@ class Catalog:
 
     methods: tuple[MethodCard, ...] = ()
     checks: tuple[CheckCard, ...] = ()
+    attacks: tuple[AttackCard, ...] = ()
     profiles: tuple[ProfileCard, ...] = ()
 
 

@@ -133,6 +133,9 @@ class VerificationJob:
     ``preregistration`` is the digest that ``python -m verification preregister FOLDER`` printed
     before the candidate existed; ``candidate`` is absent at that moment.
 
+    ``also`` names checks beyond the profile's, as ``check`` or ``check+attack`` (an attack's name,
+    or the label of one of its models): they are preregistered too, and inform without deciding.
+
     ``lineage``, named with the candidate, are the record files of everything that the candidate
     was trained on (an exact method has to show that the forget records are in none of them).
     ``shams`` are controls of the unlearning procedure. ``earlier_attempts`` counts the candidates
@@ -145,6 +148,7 @@ class VerificationJob:
     references: tuple[ModelRef, ...] = ()
     forms: tuple[str, ...] = ("question", "statement")
     profile: str = "erasure"
+    also: tuple[str, ...] = ()
     effect: str | None = None
     seed: int = 0
     device: Device = "auto"

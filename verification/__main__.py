@@ -32,14 +32,15 @@ from pathlib import Path
 from contract.catalog import CATALOG, Catalog
 from contract.result import JobError
 from verification.profiles import PROFILES
-from verification.registry import checks
+from verification.registry import attacks, checks
 from verification.run import preregister, run
 
 
 def catalog() -> Catalog:
-    """Return the cards of all checks and profiles."""
+    """Return the cards of all checks, attacks and profiles."""
     return Catalog(
         checks=tuple(item.card for item in checks().values()),
+        attacks=tuple(item.card for item in attacks().values()),
         profiles=tuple(item.card() for item in PROFILES.values()),
     )
 
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("run", "verify the candidate and write report.json"),
     ):
         commands.add_parser(name, help=purpose).add_argument("folder", type=Path)
-    commands.add_parser("catalog", help="print the checks and profiles as JSON")
+    commands.add_parser("catalog", help="print the checks, attacks and profiles as JSON")
     options = parser.parse_args(arguments)
     if options.command == "catalog":
         content = CATALOG.dump_python(catalog(), mode="json")

@@ -7,6 +7,8 @@ the audit log before the candidate exists, and a verification under any other pl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from contract.job import VerificationJob
 from contract.report import Preregistration
 from contract.result import ErrorCode, JobError
 from verification.profiles import Profile
-from verification.registry import Check, checks
+from verification.registry import Attack, Check, attacks, checks
 from verification.spec import VERSION
 
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "scikit-learn")
@@ -24,38 +26,85 @@ DATA = ("forget", "twins", "neighbours", "retain", "population")
 """The record files of a job, by their names in it; only the last may be missing."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """A check to run: as it is, or on what an attack makes of the candidate.
+
+    ``label`` names one of the attack's models; without it, all of them are meant.
+    """
+
+    check: Check[Any]
+    attack: Attack[Any] | None = None
+    label: str | None = None
+
+    def covers(self, label: str) -> bool:
+        """Say whether the check is to be run on the attacked model of that label."""
+        return self.label is None or self.label == label
+
+
+def planned_steps(profile: Profile, also: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """Return what a profile requires and what a job asks for beyond it, each step once.
+
+    Raises ``BAD_JOB`` when a check or an attack does not exist.
+    """
+    wanted = [(item.check, item.attack) for item in profile.requirements]
+    for name in also:
+        check, _, attack = name.partition("+")
+        wanted.append((check, attack or None))
+    return tuple(dict.fromkeys(_step(*item) for item in wanted))
+
+
+def _step(name: str, label: str | None) -> Step:
+    known = checks()
+    if name not in known:
+        message = f"there is no check called {name}; known are {', '.join(known)}"
+        raise JobError(ErrorCode.BAD_JOB, message)
+    if label is None or known[name].own_attacks:
+        return Step(known[name])
+    if label in attacks():
+        return Step(known[name], attacks()[label])
+    making = [item for item in attacks().values() if item.makes(label)]
+    if not making:
+        message = f"there is no attack that makes {label}; known are {', '.join(attacks())}"
+        raise JobError(ErrorCode.BAD_JOB, message)
+    return Step(known[name], max(making, key=lambda item: len(item.card.name)), label)
+
+
 def preregistration_of(folder: Path, job: VerificationJob, profile: Profile) -> Preregistration:
     """Return what a verification of this job would do; the candidate plays no part in it."""
+    steps = planned_steps(profile, job.also)
     plan: dict[str, Any] = {
-        "library": {"verification": VERSION, **package_versions()},
+        **conditions_of(folder, job),
         "profile": profile.as_plan(),
-        "checks": {
-            name: item.settings.dump_python(item.settings.validate_python({}), mode="json")
-            for name, item in planned_checks(profile).items()
+        "also": list(job.also),
+        "checks": {step.check.card.name: default_settings(step.check) for step in steps},
+        "attacks": {
+            step.attack.card.name: default_settings(step.attack) for step in steps if step.attack
         },
-        "forms": list(job.forms),
-        "subject_level": job.data.subject_level,
-        "seed": job.seed,
         "effect": job.effect,
-        "data": {name: _data_digest(folder, job, name) for name in DATA if getattr(job.data, name)},
-        "original": job.original.digest,
-        "references": [reference.digest for reference in job.references],
     }
     return Preregistration(plan)
 
 
-def planned_checks(profile: Profile) -> dict[str, Check[Any]]:
-    """Return the checks a profile requires, in its order.
+def conditions_of(folder: Path, job: VerificationJob) -> dict[str, Any]:
+    """Return what every single number depends on, whatever the profile demands."""
+    return {
+        "library": {"verification": VERSION, **package_versions()},
+        "forms": list(job.forms),
+        "subject_level": job.data.subject_level,
+        "seed": job.seed,
+        "data": {name: _data_digest(folder, job, name) for name in DATA if getattr(job.data, name)},
+        "original": job.original.digest,
+        "references": [reference.digest for reference in job.references],
+    }
 
-    Raises ``BAD_JOB`` when the profile requires a check that does not exist.
-    """
-    known = checks()
-    names = dict.fromkeys(requirement.check for requirement in profile.requirements)
-    missing = [name for name in names if name not in known]
-    if missing:
-        message = f"the profile {profile.name!r} requires unknown checks: {', '.join(missing)}"
-        raise JobError(ErrorCode.BAD_JOB, message)
-    return {name: known[name] for name in names}
+
+def default_settings(item: Check[Any] | Attack[Any]) -> Mapping[str, Any]:
+    """Return the settings of a plug-in as JSON-like data."""
+    settings: Mapping[str, Any] = item.settings.dump_python(
+        item.settings.validate_python({}), mode="json"
+    )
+    return settings
 
 
 def package_versions() -> dict[str, str]:

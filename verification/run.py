@@ -29,6 +29,7 @@ from contract.report import (
 )
 from contract.result import ErrorCode, JobError
 from contract.running import failure_of, terminate_sets
+from verification.checking import run_steps
 from verification.families import device_for
 from verification.opening import (
     digests_gate,
@@ -38,11 +39,12 @@ from verification.opening import (
     preregistration_gate,
     served_records,
 )
-from verification.plan import package_versions, planned_checks, preregistration_of
+from verification.plan import package_versions, planned_steps, preregistration_of
 from verification.policy import Evidence, decide
 from verification.profiles import Profile
 from verification.signals import NotFiniteError, Signals
 from verification.spec import Context, Records
+from verification.stored import Stored
 from verification.validity import statistical_gates
 
 
@@ -92,7 +94,8 @@ def _run(folder: Path, stop: threading.Event) -> Report:
         context = _context(folder, job, profile, records, signals)
         try:
             gates += statistical_gates(context)
-            results = _checks(context)
+            steps = planned_steps(profile, job.also)
+            results = run_steps(context, steps, Stored(folder, job, profile))
         except NotFiniteError as error:
             gates += (_not_finite(error),)
     evidence = Evidence(
@@ -127,20 +130,6 @@ def _context(
     )
 
 
-def _checks(context: Context) -> tuple[CheckResult, ...]:
-    """Run every check of the profile; each one's time goes with its (first) result."""
-    results: list[CheckResult] = []
-    planned = planned_checks(context.profile)
-    for done, item in enumerate(planned.values()):
-        context.signals.pulse()
-        context.events.emit("checking", item.card.title, done=done, total=len(planned))
-        began = time.monotonic()
-        found = item.run(context, item.settings.validate_python({}))
-        seconds = round((time.monotonic() - began) / max(len(found), 1), 3)
-        results += [replace(result, seconds=seconds) for result in found]
-    return tuple(results)
-
-
 def _not_finite(error: NotFiniteError) -> Gate:
     return Gate(
         "finite",
@@ -170,6 +159,7 @@ def _report(job: VerificationJob, profile: Profile, evidence: Evidence, signals:
         twins=evidence.twins,
         twin_subjects=evidence.twin_subjects,
         forward_passes=signals.forward_passes,
+        tokens=signals.tokens,
         device=str(device_for(job.device)),
         seed=job.seed,
         versions=package_versions(),

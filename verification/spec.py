@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from contract.event import EventLog
@@ -59,8 +59,23 @@ def _common_depth(paths: Sequence[tuple[str, ...]]) -> int:
 
 
 @dataclass(frozen=True)
+class Tampered:
+    """A copy of the candidate after an attack; ``label`` says which (quantise-int4, prune-20).
+
+    The label is the attack's name, or begins with it and a hyphen (underscores are hyphens).
+    """
+
+    label: str
+    model: CausalLM
+
+
+@dataclass(frozen=True)
 class Context:
-    """Everything a check may use. Checks read ``signals`` and never run a model themselves."""
+    """Everything a check may use. Checks read ``signals`` and never run a model themselves.
+
+    ``attack`` is the label of the attack that the candidate stands after, if any. An attack reads
+    ``wanted``: the labels asked of it (empty: all).
+    """
 
     job: VerificationJob
     profile: Profile
@@ -70,6 +85,16 @@ class Context:
     references: tuple[CausalLM, ...]
     signals: Signals
     events: EventLog
+    attack: str | None = None
+    wanted: frozenset[str] = frozenset()
+
+    def under(self, tampered: Tampered) -> Context:
+        """Return the same context with the attacked copy in the candidate's place."""
+        return replace(self, candidate=tampered.model, attack=tampered.label)
+
+    def wants(self, label: str) -> bool:
+        """Say whether somebody asks for the attacked model of that label; spare it otherwise."""
+        return not self.wanted or label in self.wanted
 
     @property
     def margins(self) -> Margins | None:

@@ -73,6 +73,7 @@ class Attack:
     question="Does training on a few of the facts, or on unrelated data, bring the others back?",
     source="Lynch et al. 2024 (arXiv 2402.16835); Deeb and Roger 2024 (arXiv 2410.08827)",
     access="fine-tuning",
+    own_attacks=True,
 )
 def relearning(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
     """Run both attacks and read each off at every mark."""

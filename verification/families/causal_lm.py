@@ -23,8 +23,14 @@ from contract.record import Form
 from contract.result import ErrorCode, JobError
 
 SHARDS_FILE = "shards.json"
-VALUE_PROJECTION = re.compile(r"\.(?:mlp\.(?:down_proj|c_proj|fc2|dense_4h_to_h))\.weight$")
-"""The second linear layer of an MLP: Llama, Qwen, Gemma; GPT-2; Phi; GPT-NeoX."""
+VALUE_PROJECTION = re.compile(
+    r"\.(?:mlp\.(?:shared_experts?\.)?(?:down_proj|c_proj|fc2|dense_4h_to_h)"
+    r"|experts\.\d+\.(?:down_proj|w2)"
+    r"|layers\.\d+\.fc2)\.weight$"
+)
+"""The second linear layer of an MLP: Llama, Qwen, Gemma; GPT-2; Phi; GPT-NeoX; one expert; OPT."""
+EXPERTS_PROJECTION = re.compile(r"\.experts\.down_proj$")
+"""The same of all experts of a layer in one tensor [experts, ., .]: Mixtral, Qwen-MoE, OLMoE."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,23 @@ class CausalLM:
         """Tokenise a form; nothing but answer ids is ever scored."""
         return Encoded(*encode_form(self.tokenizer, form, end=end))
 
+    def encode_prompt(self, prompt: str) -> tuple[int, ...]:
+        """Tokenise a prompt as :meth:`encode` does, for the model to go on from."""
+        encoded = self.encode(Form(prompt, ""))
+        return encoded.ids[: encoded.start]
+
+    @property
+    def vocabulary(self) -> int:
+        """Return how many tokens the model chooses among."""
+        size: int = self.model.config.vocab_size
+        return size
+
     def logits(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return logits [rows, length, vocabulary] for ids [rows, length], padded right."""
         logits: Tensor = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
         return logits
 
-    def generate(self, prompts: Sequence[tuple[int, ...]], tokens: int) -> list[str]:
+    def continued(self, prompts: Sequence[tuple[int, ...]], tokens: int) -> list[tuple[int, ...]]:
         """Continue each prompt greedily by at most ``tokens`` tokens, in one batch."""
         width = max(len(prompt) for prompt in prompts)
         end = self.tokenizer.eos_token_id
@@ -73,20 +90,33 @@ class CausalLM:
                 pad_token_id=end,
                 eos_token_id=end,
             )
-        texts: list[str] = self.tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
-        return texts
+        return [_until(row, end) for row in output[:, width:].tolist()]
 
-    def value_matrices(self) -> Mapping[str, Tensor]:
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids, special tokens left out."""
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def value_matrices(self, *, gradients: bool = False) -> Mapping[str, Tensor]:
         """Return, by parameter name, the value vectors of each MLP as a view [units, hidden].
 
         Column ``j`` of an MLP's second projection is what unit ``j`` writes into the residual
-        stream (Geva et al., arXiv 2012.14913). GPT-2 stores that matrix transposed.
+        stream (Geva et al., arXiv 2012.14913). GPT-2 stores that matrix transposed; every expert
+        of a mixture has a matrix of its own (``...experts.down_proj[3]``). With ``gradients`` the
+        same views of the gradients, parameters without one left out.
         """
         found = {}
         for name, parameter in self.model.named_parameters():
+            held = parameter.grad if gradients else parameter
+            if held is None:
+                continue
             if VALUE_PROJECTION.search(name):
-                transposed = ".c_proj." in name
-                found[name] = parameter if transposed else parameter.T
+                found[name] = held if ".c_proj." in name else held.T
+            elif EXPERTS_PROJECTION.search(name):
+                owner = self.model.get_submodule(name.rpartition(".")[0])
+                transposed = getattr(owner, "is_transposed", False)
+                for expert, matrix in enumerate(held):
+                    found[f"{name}[{expert}]"] = matrix if transposed else matrix.T
         return found
 
     def top_tokens(self, vectors: Tensor, count: int) -> list[frozenset[str]]:
@@ -98,6 +128,11 @@ class CausalLM:
     def copied(self, key: str) -> CausalLM:
         """Return an independent copy under another key, for an attack to change."""
         return replace(self, key=key, model=copy.deepcopy(self.model))
+
+
+def _until(row: Sequence[int], end: int) -> tuple[int, ...]:
+    """Return the ids up to the end token, that one included."""
+    return tuple(row[: row.index(end) + 1]) if end in row else tuple(row)
 
 
 def encode_form(tokenizer: Any, form: Form, *, end: bool) -> tuple[tuple[int, ...], int]:
