@@ -7,15 +7,18 @@ OpenUnlearning (arXiv 2506.12618). Losses are mean negative log-likelihoods per 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from rouge_score.rouge_scorer import RougeScorer
 
 from verification.statistics import harmonic_mean, ks_two_sample
-from verification.statistics.samples import sample
+from verification.statistics.samples import Values, sample
+
+_LARGEST_EXPONENT = 700.0
+"""Beyond it ``exp`` overflows; a ratio held there still ranks above (or below) all others."""
 
 
 @lru_cache(maxsize=1)
@@ -29,24 +32,25 @@ def rouge_recall(prediction: str, reference: str) -> dict[str, float]:
     return {name: float(scores[name].recall) for name in ("rouge1", "rougeL")}
 
 
-def truth_ratio(paraphrased_loss: float, perturbed_losses: ArrayLike) -> float:
+def truth_ratio(paraphrased_loss: float, perturbed_losses: Values) -> float:
     """Return exp(paraphrased - mean perturbed): wrong over right answers, geometric mean.
 
     Near 0 the model prefers the true answer, at 1 it cannot tell, above 1 it prefers wrong ones.
     """
+    right = sample([paraphrased_loss], "paraphrased_loss")[0]
     wrong = sample(perturbed_losses, "perturbed_losses")
-    return float(np.exp(paraphrased_loss - wrong.mean()))
+    exponent = np.clip(right - wrong.mean(), -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+    return float(np.exp(exponent))
 
 
-def normalized_loss(right_loss: float, wrong_losses: ArrayLike) -> float:
+def normalized_loss(right_loss: float, wrong_losses: Values) -> float:
     """Return -log of the true answer's share of the probability of all options."""
-    losses = np.concatenate([[right_loss], sample(wrong_losses, "wrong_losses")])
-    return float(right_loss + np.logaddexp.reduce(-losses))
+    right = sample([right_loss], "right_loss")
+    losses = np.concatenate([right, sample(wrong_losses, "wrong_losses")])
+    return float(right[0] + np.logaddexp.reduce(-losses))
 
 
-def forget_quality(
-    truth_ratios: ArrayLike, reference_truth_ratios: ArrayLike
-) -> tuple[float, float]:
+def forget_quality(truth_ratios: Values, reference_truth_ratios: Values) -> tuple[float, float]:
     """Return the exact two-sample KS (statistic, p-value) against a retrained model.
 
     Published because the field reports it; a p-value above .05 is absence of power, not proof of
@@ -79,12 +83,12 @@ def privacy_leakage(auc_model: float, auc_reference: float) -> float:
     return 100.0 * (auc_reference - auc_model) / (1.0 - auc_reference)
 
 
-def exact_memorization(hits: Sequence[bool]) -> float:
+def exact_memorization(hits: Iterable[bool]) -> float:
     """Return the share of answer tokens whose teacher-forced argmax is right."""
     return float(_hits(hits).mean())
 
 
-def extraction_strength(hits: Sequence[bool], *, compat: bool = False) -> float:
+def extraction_strength(hits: Iterable[bool], *, compat: bool = False) -> float:
     """Return 1 - k/N, k the shortest prefix after which every teacher-forced argmax is right.
 
     0 when the last token is wrong: no prefix brings out the rest. ``compat`` gives the 1/N that
@@ -99,9 +103,12 @@ def extraction_strength(hits: Sequence[bool], *, compat: bool = False) -> float:
     return 1.0 - prefix / matched.size
 
 
-def _hits(hits: Sequence[bool]) -> NDArray[np.bool_]:
-    matched = np.asarray(hits, dtype=np.bool_)
-    if matched.ndim != 1 or matched.size == 0:
+def _hits(hits: Iterable[bool]) -> NDArray[np.bool_]:
+    values = np.asarray(list(hits))
+    if values.ndim != 1 or values.size == 0:
         message = "hits must be a non-empty sequence, one per answer token"
         raise ValueError(message)
-    return matched
+    if not np.isin(values, (0, 1)).all():
+        message = "a hit is true or false, and nothing in between"
+        raise ValueError(message)
+    return values.astype(np.bool_)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from verification.statistics.ranks import auc_interval_from, pair_wins
-from verification.statistics.samples import Floats, sample, unit_interval
+from verification.statistics.ranks import auc_interval_from
+from verification.statistics.samples import Floats, Values, sample, unit_interval
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Equivalence:
 
 
 def mann_whitney_equivalence(
-    x: ArrayLike, y: ArrayLike, margin: float, alpha: float = 0.05, design_effect: float = 1.0
+    x: Values, y: Values, margin: float, alpha: float = 0.05, design_effect: float = 1.0
 ) -> Equivalence:
     """Test that P(X > Y) + P(X = Y)/2 lies within ``margin`` of one half.
 
@@ -50,9 +49,8 @@ def mann_whitney_equivalence(
     first, second = sample(x, "x", 2), sample(y, "y", 2)
     _check_margin(margin)
     unit_interval(alpha, "alpha")
-    wins = pair_wins(first, second)
-    area = float(wins.mean())
-    sigma = float(np.sqrt(max(_auc_variance(wins), 0.0))) * max(design_effect, 1.0)
+    area, variance = _auc_and_variance(first, second)
+    sigma = float(np.sqrt(max(variance, 0.0))) * max(design_effect, 1.0)
     p_value = _p_value(area, margin, sigma)
     low, high = auc_interval_from(
         area, (first.size, second.size), 1.0 - alpha, max(design_effect, 1.0)
@@ -77,19 +75,30 @@ def mann_whitney_equivalence_power(
     return float(2.0 * stats.norm.cdf(critical) - 1.0)
 
 
-def _auc_variance(wins: Floats) -> float:
-    """Return the unbiased estimate of Var(AUC) from the n x m matrix of wins (Wellek, 6.15).
+def _auc_and_variance(first: Floats, second: Floats) -> tuple[float, float]:
+    """Return the AUC and the unbiased estimate of its variance (Wellek, 6.15).
 
-    With no ties the first term is the AUC itself and this is the published formula.
+    With no ties the first term of the variance is the AUC itself and this is the published
+    formula. Everything is counted by sorting, so that no n x m matrix of pairs is needed.
     """
-    n, m = wins.shape
-    area = wins.mean()
-    squares = np.square(wins).sum()
+    n, m = first.size, second.size
+    above, ties = _beaten(first, np.sort(second))
+    below, _ = _beaten(-second, np.sort(-first))
+    area = float(above.sum()) / (n * m)
+    # Sum over pairs of the squared win: a tie is half a win and counts a quarter.
+    squares = float(above.sum()) - ties / 4.0
     # Chances that two forget records both beat one twin, and one beats two twins.
-    two_first = (np.square(wins.sum(axis=0)).sum() - squares) / (n * (n - 1) * m)
-    two_second = (np.square(wins.sum(axis=1)).sum() - squares) / (m * (m - 1) * n)
+    two_first = (float(np.square(below).sum()) - squares) / (n * (n - 1) * m)
+    two_second = (float(np.square(above).sum()) - squares) / (m * (m - 1) * n)
     spread = squares / (n * m) - (n + m - 1) * area**2 + (n - 1) * two_first + (m - 1) * two_second
-    return float(spread / (n * m))
+    return area, spread / (n * m)
+
+
+def _beaten(values: Floats, others: Floats) -> tuple[Floats, float]:
+    """Return how many of the sorted ``others`` each value beats (ties half), and all ties."""
+    lower = np.searchsorted(others, values, side="left")
+    upper = np.searchsorted(others, values, side="right")
+    return (lower + upper) / 2.0, float((upper - lower).sum())
 
 
 def _p_value(area: float, margin: float, sigma: float) -> float:

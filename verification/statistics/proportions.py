@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from verification.statistics.samples import Floats, sample, unit_interval
+from verification.statistics.samples import Floats, Values, sample, unit_interval
 
 _LARGEST_EPSILON = 60.0
 
@@ -19,7 +18,13 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     With 0 successes (or all) the whole error probability goes to the open side, the "rule of
     three" convention: 0 of 20 gives an upper bound of 13.9 %. Otherwise both sides are two-sided
     (Clopper and Pearson 1934).
+
+    Raises:
+        ValueError: for counts that are not whole numbers or make no proportion.
     """
+    if successes != int(successes) or trials != int(trials):
+        message = "successes and trials are counts, whole numbers"
+        raise ValueError(message)
     if not 0 <= successes <= trials or trials < 1:
         message = f"{successes} successes of {trials} trials make no proportion"
         raise ValueError(message)
@@ -42,7 +47,7 @@ def holm(p_values: Iterable[float]) -> list[float]:
     values = np.asarray(list(p_values), dtype=np.float64)
     if values.size == 0:
         return []
-    if not ((values >= 0.0) & (values <= 1.0)).all():
+    if values.ndim != 1 or not ((values >= 0.0) & (values <= 1.0)).all():
         message = "p-values lie between 0 and 1"
         raise ValueError(message)
     order = np.argsort(values, kind="stable")
@@ -54,13 +59,15 @@ def holm(p_values: Iterable[float]) -> list[float]:
 
 def harmonic_mean(values: Iterable[float]) -> float:
     """Return the harmonic mean of non-negative values; 0 as soon as one of them is 0."""
-    array = sample(list(values), "values")
+    array = sample(values, "values")
     if (array < 0.0).any():
         message = "a harmonic mean needs non-negative values"
         raise ValueError(message)
-    if (array == 0.0).any():
+    smallest = float(array.min())
+    if smallest == 0.0:
         return 0.0
-    return float(array.size / np.sum(1.0 / array))
+    # Divided by the smallest value first: 1/x overflows for the tiniest numbers.
+    return float(array.size / np.sum(smallest / array)) * smallest
 
 
 def one_run_p_value(
@@ -84,7 +91,7 @@ def one_run_p_value(
 
 
 def one_run_epsilon(
-    scores_in: ArrayLike, scores_out: ArrayLike, delta: float, alpha: float = 0.05
+    scores_in: Values, scores_out: Values, delta: float, alpha: float = 0.05
 ) -> float:
     """Return a lower confidence bound (level 1 - alpha) of epsilon from one training run.
 

@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from verification.statistics.samples import Floats, sample, unit_interval
+from verification.statistics.samples import Values, sample, unit_interval
 
 _EDGE = 1e-9
 _EXACT_CELLS = 200_000_000
-"""Additions above which the exact rank distribution gives way to its normal limit."""
+"""Additions above which an exact distribution gives way to its limit."""
 
 
-def pair_wins(positives: Floats, negatives: Floats) -> Floats:
-    """Return 1, 0.5 or 0 for each pair (n x m): the positive is higher, tied or lower."""
-    difference = positives[:, None] - negatives[None, :]
-    return (np.sign(difference) + 1.0) / 2.0
-
-
-def auc(positives: ArrayLike, negatives: ArrayLike) -> float:
+def auc(positives: Values, negatives: Values) -> float:
     """Return P(positive > negative) + P(tie)/2: the area under the ROC curve.
 
     Works on ranks in O(N log N) (Bamber 1975; Mann and Whitney 1947).
@@ -33,8 +27,8 @@ def auc(positives: ArrayLike, negatives: ArrayLike) -> float:
 
 
 def auc_interval(
-    positives: ArrayLike,
-    negatives: ArrayLike,
+    positives: Values,
+    negatives: Values,
     confidence: float = 0.95,
     design_effect: float = 1.0,
 ) -> tuple[float, float]:
@@ -65,7 +59,7 @@ def auc_interval_from(
     return low, high
 
 
-def tpr_at_fpr(positives: ArrayLike, negatives: ArrayLike, max_fpr: float) -> float:
+def tpr_at_fpr(positives: Values, negatives: Values, max_fpr: float) -> float:
     """Return the true-positive rate at the last ROC point with FPR strictly below ``max_fpr``.
 
     No interpolation: with m negatives nothing below 1/m can be resolved, and the result is then
@@ -80,24 +74,35 @@ def tpr_at_fpr(positives: ArrayLike, negatives: ArrayLike, max_fpr: float) -> fl
     return float(true_positive[allowed[-1]]) if allowed.size else 0.0
 
 
-def ks_two_sample(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+def ks_two_sample(x: Values, y: Values, *, conditional: bool = False) -> tuple[float, float]:
     """Return the two-sided Kolmogorov-Smirnov statistic and its exact p-value.
 
     The p-value is the share of lattice paths that leave the band, by the recursion of Viehmann
     (2021, arXiv 2102.08037): sums of positive terms only, so neither overflow nor cancellation
-    however small it is. With ties it is conservative. Cost O(nm).
+    however small it is. Cost O(nm); beyond about 14,000 values each, the limit distribution.
+
+    Ties never inflate the statistic. The p-value is that of continuous samples, the published
+    convention, and conservative with ties; ``conditional`` counts a path only where tied values
+    end, which makes it the exact permutation p-value given the ties.
     """
     a, b = np.sort(sample(x, "x")), np.sort(sample(y, "y"))
     n, m = a.size, b.size
-    points = np.concatenate([a, b])
+    points = np.sort(np.concatenate([a, b]))
     below_a = np.searchsorted(a, points, side="right").astype(np.int64)
     below_b = np.searchsorted(b, points, side="right").astype(np.int64)
     distance = int(np.abs(below_a * m - below_b * n).max())
-    return distance / (n * m), _ks_outside(n, m, distance)
+    statistic = distance / (n * m)
+    if n * m > _EXACT_CELLS:
+        return statistic, float(stats.kstwo.sf(statistic, round(n * m / (n + m))))
+    ends = np.append(points[1:] > points[:-1], [True]) if conditional else None
+    return statistic, _ks_outside(n, m, distance, ends)
 
 
-def _ks_outside(n: int, m: int, distance: int) -> float:
-    """Return the probability that n*m*D reaches ``distance`` under exchangeability."""
+def _ks_outside(n: int, m: int, distance: int, ends: NDArray[np.bool_] | None = None) -> float:
+    """Return the probability that n*m*D reaches ``distance`` under exchangeability.
+
+    ``ends`` says after which of the n + m steps the distance is looked at (default: after all).
+    """
     index = np.arange(n + 1, dtype=np.int64)
     outside = np.zeros(n + 1)
     outside[0] = float(distance <= 0)
@@ -107,11 +112,13 @@ def _ks_outside(n: int, m: int, distance: int) -> float:
         other = step - index
         reachable = (other >= 0) & (other <= m)
         touches = np.abs(index * m - other * n) >= distance
+        if ends is not None and not ends[step - 1]:
+            touches[:] = False
         outside = np.where(reachable, np.where(touches, 1.0, arrived), 0.0)
     return float(min(1.0, outside[n]))
 
 
-def leak_p_value(forget: ArrayLike, twins: ArrayLike, design_effect: float = 1.0) -> float:
+def leak_p_value(forget: Values, twins: Values, design_effect: float = 1.0) -> float:
     """Return the one-sided p-value of "the forget records score no higher than the twins".
 
     The permutation distribution of the rank sum, exact with ties too (its normal limit for large
@@ -159,7 +166,7 @@ def _rank_sum_normal(
     return float(stats.norm.sf(excess / (np.sqrt(variance) * design_effect)))
 
 
-def control_p_value(observed: float, controls: ArrayLike) -> float:
+def control_p_value(observed: float, controls: Values) -> float:
     """Return (1 + #{controls >= observed}) / (K + 1), the randomisation p-value of one person.
 
     ``controls`` holds the same statistic of K never-trained persons. 19 of them are needed for
@@ -169,7 +176,7 @@ def control_p_value(observed: float, controls: ArrayLike) -> float:
     return float((1 + np.count_nonzero(others >= observed)) / (others.size + 1))
 
 
-def design_effect(groups: Sequence[ArrayLike]) -> float:
+def design_effect(groups: Sequence[Values]) -> float:
     """Return how much wider (in standard deviations) persons scatter than single records would.
 
     ``groups`` holds one array of scores per never-trained person. Each person's AUC against all

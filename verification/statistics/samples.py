@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Values = ArrayLike | Iterable[float]
+"""What a statistic takes: a list, tuple, array, generator, view of a mapping ... of numbers."""
 
 
-def sample(values: ArrayLike, name: str = "sample", minimum: int = 1) -> Floats:
+def sample(values: Values, name: str = "sample", minimum: int = 1) -> Floats:
     """Return ``values`` as a flat float array.
 
     Raises:
         ValueError: if it is not one-dimensional, holds fewer than ``minimum`` values, or holds
             one that is not a finite number (a model that returned NaN has no statistics).
     """
-    array = np.asarray(values, dtype=np.float64)
+    if isinstance(values, Iterable) and not isinstance(values, np.ndarray | str | bytes):
+        values = list(values)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        message = f"{name} must hold numbers"
+        raise ValueError(message) from None
     if array.ndim != 1:
         message = f"{name} must be one-dimensional, not of shape {array.shape}"
         raise ValueError(message)
