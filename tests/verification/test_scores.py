@@ -11,10 +11,16 @@ from hypothesis import strategies as st
 
 from verification.scores import (
     MEMBERSHIP_SCORES,
+    dc_pdd_score,
+    gradient_norm_score,
     loss_score,
     membership_scores,
     min_k_plus_plus_score,
     min_k_score,
+    neighbourhood_score,
+    priv_leak,
+    privacy_score,
+    recall_score,
     reference_score,
     zlib_score,
 )
@@ -72,3 +78,48 @@ def test_tokens_that_are_missing_or_not_finite_are_refused() -> None:
         min_k_plus_plus_score([-1.0], [-1.0, -1.0], [1.0])
     with pytest.raises(ValueError, match="share"):
         min_k_score([-1.0], 0.0)
+
+
+def test_the_gradient_score_is_minus_the_mean_of_the_tensors_norms() -> None:
+    assert gradient_norm_score([3.0, 1.0]) == -2.0
+    with pytest.raises(ValueError, match="gradient norms"):
+        gradient_norm_score([])
+
+
+def test_recall_is_the_ratio_of_both_log_likelihoods() -> None:
+    assert recall_score([-1.0, -3.0], [-2.0, -4.0]) == 1.5
+    # An answer known by heart has no loss to divide by: the ratio stays finite.
+    assert recall_score([0.0], [-1.0]) == pytest.approx(1e6)
+
+
+def test_the_neighbourhood_is_how_much_better_the_record_is_than_its_copies() -> None:
+    assert neighbourhood_score([-1.0], [[-2.0, -4.0], [-5.0]]) == 3.0
+    with pytest.raises(ValueError, match="at least one"):
+        neighbourhood_score([-1.0], [])
+
+
+def test_dc_pdd_counts_a_token_once_and_caps_it() -> None:
+    # Token 7 stands twice, its first place counts: p = 0.001, frequency e^-2: 0.002.
+    # Token 8: p = 1 would count 3, and is capped.
+    logprobs = [np.log(0.001), 0.0, 0.0]
+    score = dc_pdd_score(logprobs, [7, 8, 7], {7: np.exp(-2.0), 8: np.exp(-3.0)}.__getitem__)
+    assert score == pytest.approx((0.002 + 0.01) / 2)
+    with pytest.raises(ValueError, match="one log-probability"):
+        dc_pdd_score([-1.0], [1, 2], lambda _: 0.5)
+
+
+def test_priv_leak_reproduces_the_published_targets() -> None:
+    # MUSE: retrained models' A_r is 0.4772 on News and 0.5393 on Books; a target model that
+    # tells every record would be at -100, the published ones are at -99.81 and -57.26.
+    assert priv_leak(1.0 - 0.4772, 1.0 - 0.4772) == pytest.approx(0.0)
+    assert priv_leak(1.0) == -100.0 and priv_leak(0.5) == 0.0
+    assert priv_leak(1.0 - 0.4772 * (1 - 0.9981), 1 - 0.4772) == pytest.approx(-99.81)
+    assert priv_leak(0.0, 1.0 - 0.5393) == pytest.approx(100 * (1 / 0.5393 - 1))
+    with pytest.raises(ValueError, match="not defined"):
+        priv_leak(0.5, 1.0)
+
+
+def test_the_privacy_score_loses_on_both_sides_of_the_reference() -> None:
+    assert privacy_score(0.5) == 1.0
+    assert privacy_score(0.6) == pytest.approx(0.8) == pytest.approx(privacy_score(0.4))
+    assert privacy_score(1.0, 0.4) == 0.0

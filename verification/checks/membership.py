@@ -2,11 +2,14 @@
 
 Four attacks read the same forward pass: loss (Yeom et al. 2018), zlib (Carlini et al. 2021),
 Min-K % (Shi et al. 2024) and Min-K++ (Zhang et al. 2025); a fifth compares with reference models
-when the job has any. Each gives one number per fact. The area under the ROC curve against the
-never-trained twins must be *shown* to lie within a margin of one half (Wellek's Mann-Whitney
-equivalence test); the standard error is widened by the design effect that whole twin persons
-show. Both sides count: a record that is stranger to the model than a stranger's gives the
-person away as well.
+when the job has any: what the model says beyond what models say that saw neither the person nor
+the twins (difference in differences). Each gives one number per fact. The area under the ROC
+curve against the never-trained twins must be *shown* to lie within a margin of one half, on both
+sides (:mod:`verification.separation`); every one of these attacks decides.
+
+Reported without deciding: the loss less what the kind of fact explains
+(:mod:`verification.difficulty`), the share caught at few false alarms, and MUSE's PrivLeak
+(Min-K %, no interval of its own in the paper).
 
 Limits: it asks in the trained wording only; knowledge that shows in other words is for
 :mod:`verification.checks.extraction`.
@@ -14,36 +17,53 @@ Limits: it asks in the trained wording only; knowledge that shows in other words
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
 from contract.record import FROZEN
-from contract.report import Chart, CheckResult, Estimate, Verdict
-from verification.facts import Floats, column, columns, scores_of
+from contract.report import CheckResult, Estimate, Verdict
+from verification.difficulty import difficulty
+from verification.facts import FactScores, column, columns, scores_of
 from verification.families.causal_lm import CausalLM
-from verification.profiles import Margins, Profile
+from verification.profiles import Margins
 from verification.registry import check
 from verification.scores import MEMBERSHIP_SCORES
+from verification.separation import (
+    Scored,
+    area,
+    areas_chart,
+    caught,
+    distribution,
+    privacy_leak,
+    separation_verdict,
+)
 from verification.spec import Context
-from verification.statistics import design_effect, leak_p_value, mann_whitney_equivalence
+from verification.statistics import auc
 
 TITLE = "Membership: are the records told from never-trained ones?"
 LABELS = {
-    "loss": "Loss attack, AUC",
-    "zlib": "Zlib attack, AUC",
-    "min_k": "Min-K attack, AUC",
-    "min_k_plus_plus": "Min-K++ attack, AUC",
-    "reference": "Reference attack, AUC",
+    "loss": "Loss attack",
+    "zlib": "Zlib attack",
+    "min_k": "Min-K attack",
+    "min_k_plus_plus": "Min-K++ attack",
+    "reference": "Reference attack",
 }
+ADJUSTED = "Loss attack, kind of fact taken out"
+_FEW = "more records, or twins of more people, would settle it"
 
 
 @dataclass(frozen=True, config=FROZEN)
 class Settings:
-    """``scores``: the attacks to run; all are decided before the candidate is seen."""
+    """``scores``: the attacks that decide; all are fixed before the candidate is seen.
+
+    ``false_alarms``: rates below which the share of caught facts is reported.
+    """
 
     scores: tuple[str, ...] = MEMBERSHIP_SCORES
+    false_alarms: tuple[float, ...] = (0.1, 0.01)
     bins: int = 12
 
 
@@ -55,94 +75,116 @@ class Settings:
 )
 def membership(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
     """Run every attack on the candidate and, for comparison, on the original."""
-    margins = context.margins
+    margins, alpha = context.margins, context.profile.alpha
     if margins is None:
-        return (_too_few(context),)
+        return (_unanswered(context, "too few records for any margin of the profile"),)
     after = _attacks(context, context.candidate, settings)
+    if not after["loss"].enough:
+        return (_unanswered(context, "too few records in the trained wording to compare"),)
     before = _attacks(context, context.original, settings)
-    estimates = tuple(_estimate(name, *after[name], margins, context.profile) for name in after)
-    verdict, reasons = _verdict(estimates, margins, context.profile.alpha)
+    estimates = _areas(after, margins, alpha)
+    earlier = _areas(before, margins, alpha)
+    verdict, reasons = separation_verdict(estimates, alpha)
     return (
         CheckResult(
             check="membership",
             title=TITLE,
             verdict=verdict,
-            reading=_reading(verdict, estimates[0], context.profile.alpha),
+            reading=_reading(verdict, estimates[0], alpha),
             reasons=reasons,
-            estimates=estimates,
-            before=tuple(
-                _estimate(name, *before[name], margins, context.profile) for name in before
-            ),
+            estimates=(*estimates, *_descriptive(context, after, settings)),
+            before=earlier,
             records=len(context.records.forget),
             controls=len(context.records.twins),
-            charts=(_chart(before["loss"], after["loss"], settings.bins),),
+            charts=(
+                distribution(
+                    "How surprised the model is by the true answers",
+                    "loss (nats per token)",
+                    {
+                        "before": -before["loss"].forget,
+                        "after": -after["loss"].forget,
+                        "never trained": -after["loss"].pool,
+                    },
+                    settings.bins,
+                ),
+                areas_chart(earlier, estimates),
+            ),
         ),
     )
 
 
-def _attacks(
-    context: Context, model: CausalLM, settings: Settings
-) -> dict[str, tuple[Floats, list[Floats]]]:
+def _attacks(context: Context, model: CausalLM, settings: Settings) -> dict[str, Scored]:
     """Return, by attack, the scores of the forget facts and of each twin person's facts."""
-    records = context.records
-    scores = scores_of(context, model, [*records.forget, *records.twins])
-    found = {
-        name: (column(scores, records.forget, name), columns(scores, records.twin_subjects, name))
-        for name in settings.scores
-    }
+    scores = _scores(context, model)
+    found = {name: _scored(context, scores, name) for name in ("loss", *settings.scores)}
     if context.references:
-        found["reference"] = _calibrated(context, *found["loss"])
+        found["reference"] = _calibrated(context, found["loss"])
     return found
 
 
-def _calibrated(
-    context: Context, forget: Floats, twins: list[Floats]
-) -> tuple[Floats, list[Floats]]:
-    """Subtract what models that saw neither give: difference in differences."""
+def _scores(context: Context, model: CausalLM) -> FactScores:
+    return scores_of(context, model, [*context.records.forget, *context.records.twins])
+
+
+def _scored(context: Context, scores: FactScores, name: str) -> Scored:
     records = context.records
-    runs = [
-        scores_of(context, model, [*records.forget, *records.twins]) for model in context.references
-    ]
-    base = np.mean([column(run, records.forget) for run in runs], axis=0)
-    per_run = [columns(run, records.twin_subjects) for run in runs]
-    means = [np.mean(rows, axis=0) for rows in zip(*per_run, strict=True)]
-    return forget - base, [own - mean for own, mean in zip(twins, means, strict=True)]
-
-
-def _estimate(
-    name: str, forget: Floats, twins: Sequence[Floats], margins: Margins, profile: Profile
-) -> Estimate:
-    pool = np.concatenate(list(twins))
-    widening = design_effect(twins)
-    found = mann_whitney_equivalence(forget, pool, margins.equivalence, profile.alpha, widening)
-    leak = leak_p_value(forget, pool, widening)
-    return Estimate(
-        LABELS[name], found.auc, found.low, found.high, margins.equivalence, leak, found.p_value
+    return Scored(
+        column(scores, records.forget, name), columns(scores, records.twin_subjects, name)
     )
 
 
-def _verdict(
-    estimates: Sequence[Estimate], margins: Margins, alpha: float
-) -> tuple[Verdict, tuple[str, ...]]:
-    reasons = []
-    for item in estimates:
-        if (item.low or 0.0) > 0.5 + margins.equivalence:
-            reasons.append(f"{item.name}: the records are still recognised ({item.value:.2f})")
-        elif (1.0 if item.high is None else item.high) < 0.5 - margins.equivalence:
-            reasons.append(
-                f"{item.name}: the records are stranger to the model than a stranger's "
-                f"({item.value:.2f}); over-forgetting gives the person away too"
-            )
-    if reasons:
-        return Verdict.FAIL, tuple(reasons)
-    open_ones = [item for item in estimates if (item.p_equivalence or 0.0) >= alpha]
-    if open_ones:
-        return Verdict.INCONCLUSIVE, tuple(
-            f"{item.name}: {item.value:.2f}, not shown to lie within {margins.equivalence:g} of "
-            "one half; more records or more twins would settle it"
-            for item in open_ones
-        )
-    return Verdict.PASS, ()
+def _calibrated(context: Context, plain: Scored) -> Scored:
+    """Subtract what models that saw neither give: difference in differences."""
+    runs = [_scored(context, _scores(context, model), "loss") for model in context.references]
+    base = np.mean([run.forget for run in runs], axis=0)
+    means = [np.mean(rows, axis=0) for rows in zip(*(run.twins for run in runs), strict=True)]
+    return Scored(
+        plain.forget - base,
+        [own - mean for own, mean in zip(plain.twins, means, strict=True)],
+    )
+
+
+def _areas(attacks: Mapping[str, Scored], margins: Margins, alpha: float) -> tuple[Estimate, ...]:
+    return tuple(
+        area(f"{LABELS[name]}, AUC", scored, margins.equivalence, alpha)
+        for name, scored in attacks.items()
+    )
+
+
+def _descriptive(
+    context: Context, attacks: Mapping[str, Scored], settings: Settings
+) -> tuple[Estimate, ...]:
+    """Return what is reported and decides nothing: no margins, no p-values."""
+    alpha, any_margin = context.profile.alpha, context.profile.margins[0].equivalence
+    adjusted = area(f"{ADJUSTED}, AUC", _adjusted(context), any_margin, alpha)
+    least = _min_k(context, context.candidate)
+    references = [
+        auc(known.forget, known.pool)
+        for known in (_min_k(context, model) for model in context.references)
+    ]
+    return (
+        replace(adjusted, margin=None, p_leak=None, p_equivalence=None),
+        privacy_leak(area("Min-K", least, any_margin, alpha), references),
+        *(
+            caught(LABELS[name], scored, level, alpha)
+            for name, scored in attacks.items()
+            for level in settings.false_alarms
+        ),
+    )
+
+
+def _min_k(context: Context, model: CausalLM) -> Scored:
+    return _scored(context, _scores(context, model), "min_k")
+
+
+def _adjusted(context: Context) -> Scored:
+    """Return the loss score less the score to expect of such a fact of a stranger."""
+    records, scores = context.records, _scores(context, context.candidate)
+    plain = {record: row["loss"] for record, row in scores.items()}
+    twins = {record.id: plain[record.id] for record in records.twins if record.id in plain}
+    expected = difficulty(twins, records.twin_subjects, records.forget, context.trained_forms)
+    rows = {record: {"loss": plain[record] - expected[record]} for record in plain}
+    return _scored(context, rows, "loss")
 
 
 def _reading(verdict: Verdict, loss: Estimate, alpha: float) -> str:
@@ -163,40 +205,13 @@ def _reading(verdict: Verdict, loss: Estimate, alpha: float) -> str:
     )
 
 
-def _too_few(context: Context) -> CheckResult:
+def _unanswered(context: Context, why: str) -> CheckResult:
     return CheckResult(
         check="membership",
         title=TITLE,
         verdict=Verdict.INCONCLUSIVE,
         reading="There are too few records to show that they are absent.",
-        reasons=("too few records for any margin of the profile; widen the scope",),
+        reasons=(f"{why}; widen the scope: {_FEW}",),
         records=len(context.records.forget),
         controls=len(context.records.twins),
-    )
-
-
-def _chart(
-    before: tuple[Floats, list[Floats]], after: tuple[Floats, list[Floats]], bins: int
-) -> Chart:
-    """Return the distribution of losses: forgotten before and after, and the twins after."""
-    series = {
-        "before": -before[0],
-        "after": -after[0],
-        "never trained": -np.concatenate(after[1]),
-    }
-    top = float(np.quantile(np.concatenate(list(series.values())), 0.99))
-    edges = np.linspace(0.0, max(top, 1e-6), bins + 1)
-    return Chart(
-        kind="distribution",
-        title="How surprised the model is by the true answers",
-        x_label="loss (nats per token)",
-        y_label="share of facts",
-        x=tuple(round(float(edge), 4) for edge in edges),
-        series={
-            name: tuple(
-                float(part)
-                for part in np.histogram(np.clip(values, 0.0, edges[-1]), edges)[0] / values.size
-            )
-            for name, values in series.items()
-        },
     )

@@ -6,21 +6,26 @@ tokens. A tensor that cannot be trained (quantised weights) has no gradient and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from contract.record import Form
 from verification.families.causal_lm import CausalLM, Encoded
+from verification.signals.asking import Signals
 from verification.signals.forward import NotFiniteError, answer_tokens, padded
+
+KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 def gradient_norms(
-    model: CausalLM, samples: Sequence[Encoded], pulse: Callable[[], None] = lambda: None
-) -> list[NDArray[np.float64]]:
-    """Return, by sample, the 2-norm of the loss's gradient in every trainable tensor.
+    signals: Signals, model: CausalLM, forms: Mapping[KeyT, Form]
+) -> dict[KeyT, NDArray[np.float64]]:
+    """Return the 2-norm of each form's loss gradient in every trainable tensor; each made once.
 
     Raises:
         ValueError: if no tensor of the model can be trained.
@@ -30,16 +35,19 @@ def gradient_norms(
     if not tensors:
         message = "no tensor of the model has gradients"
         raise ValueError(message)
-    return [_norms(model, sample, tensors, pulse) for sample in samples]
+    known = signals.kept(model, "gradient norms")
+    for form in forms.values():
+        if (form.prompt, form.answer) not in known:
+            signals.pulse()
+            sample = model.encode(form)
+            signals.count(1, len(sample.ids))
+            known[form.prompt, form.answer] = _norms(model, sample, tensors)
+    return {key: known[form.prompt, form.answer] for key, form in forms.items()}
 
 
 def _norms(
-    model: CausalLM,
-    sample: Encoded,
-    tensors: Sequence[torch.Tensor],
-    pulse: Callable[[], None],
+    model: CausalLM, sample: Encoded, tensors: Sequence[torch.Tensor]
 ) -> NDArray[np.float64]:
-    pulse()
     rows, positions, targets = answer_tokens([sample])
     logits = model.logits(*padded([sample], model.device))[rows, positions].float()
     loss = functional.cross_entropy(logits, targets.to(logits.device))
@@ -47,6 +55,6 @@ def _norms(
     found = torch.autograd.grad(loss, tensors, allow_unused=True)
     norms = np.array([0.0 if item is None else float(item.float().norm()) for item in found])
     if not np.isfinite(norms).all():
-        message = "the model's gradients are not finite numbers"
-        raise NotFiniteError(message)
+        message = "the gradients of the model are not finite numbers"
+        raise NotFiniteError(message, model.key)
     return norms
