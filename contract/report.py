@@ -17,6 +17,7 @@ from contract.result import Failure
 
 REPORT_FILE = "report.json"
 PREREGISTRATION_FILE = "preregistration.json"
+OUTLOOK_FILE = "gates.json"
 
 
 class Verdict(StrEnum):
@@ -133,11 +134,28 @@ PREREGISTRATION: TypeAdapter[Preregistration] = TypeAdapter(Preregistration)
 
 
 @dataclass(frozen=True, config=FROZEN)
+class Outlook:
+    """What is known of a verification before there is a candidate (``gates.json``).
+
+    ``gates`` are those that look at the original model and the texts alone. ``hopeless`` says
+    why no candidate whatever could pass; it is empty when one could.
+    """
+
+    gates: tuple[Gate, ...]
+    hopeless: tuple[str, ...] = ()
+    schema: Literal["expunge.outlook/1"] = "expunge.outlook/1"
+
+
+OUTLOOK: TypeAdapter[Outlook] = TypeAdapter(Outlook)
+
+
+@dataclass(frozen=True, config=FROZEN)
 class Report:
     """The whole verification.
 
     ``tier`` is set only when ``verdict`` is PASS. ``mechanism`` is ``removed``, ``suppressed``
-    or ``unknown``. ``limits`` are the sentences a certificate must print with it.
+    or ``unknown``. ``limits`` are the sentences a certificate must print with it; ``remedies``
+    say what would resolve a verdict that is no pass.
     """
 
     verdict: Verdict
@@ -150,6 +168,9 @@ class Report:
     checks: tuple[CheckResult, ...] = ()
     reasons: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    alpha: float = 0.05
+    earlier_attempts: int = 0
     preregistration: str | None = None
     original: str | None = None
     candidate: str | None = None
@@ -177,3 +198,8 @@ def write_report(folder: Path, report: Report) -> None:
 def read_report(folder: Path) -> Report:
     """Read ``report.json``; raises ``ValueError`` or ``FileNotFoundError``."""
     return REPORT.validate_python(read_json(folder / REPORT_FILE))
+
+
+def read_outlook(folder: Path) -> Outlook:
+    """Read ``gates.json``; raises ``ValueError`` or ``FileNotFoundError``."""
+    return OUTLOOK.validate_python(read_json(folder / OUTLOOK_FILE))

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from contract.canonical import read_json
 from contract.job import ModelRef, VerificationJob, read_job
-from contract.manifest import folder_digest
+from contract.manifest import model_digest
 from contract.record import Record, read_records
 from contract.report import PREREGISTRATION, PREREGISTRATION_FILE, Gate, Verdict
 from contract.result import ErrorCode, JobError
@@ -29,7 +29,7 @@ def open_job(folder: Path) -> tuple[VerificationJob, Profile]:
     """Read the job and its profile; raises ``BAD_JOB``."""
     try:
         job = read_job(folder, VerificationJob)
-        return job, find_profile(job.profile)
+        return job, find_profile(job.profile).at_attempt(job.earlier_attempts)
     except ValidationError as error:
         fields = ", ".join(sorted({".".join(map(str, item["loc"])) for item in error.errors()}))
         message = f"job.json is not a valid verification job (look at: {fields})"
@@ -106,13 +106,16 @@ def digests_gate(folder: Path, job: VerificationJob) -> Gate:
     title = "The models are those that were registered"
     models = {"original": job.original, "candidate": job.candidate}
     models |= {f"reference {index}": item for index, item in enumerate(job.references, start=1)}
+    models |= {
+        f"sham {index}": item.model for index, item in enumerate(job.shams, start=1) if item.model
+    }
     changed = []
     for name, model in models.items():
         if model is None:
             message = "the job names no candidate model to verify"
             raise JobError(ErrorCode.BAD_JOB, message)
         try:
-            if folder_digest(folder / model.path) != model.digest:
+            if model_digest(folder / model.path) != model.digest:
                 changed.append(name)
         except FileNotFoundError as error:
             message = f"the folder of the {name} model is missing or empty"

@@ -13,8 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from contract.canonical import digest_file
-from contract.job import VerificationJob
+from contract.job import Shadows, VerificationJob
 from contract.report import Preregistration
 from contract.result import ErrorCode, JobError
 from verification.profiles import Profile
@@ -47,7 +49,8 @@ def planned_steps(profile: Profile, also: tuple[str, ...] = ()) -> tuple[Step, .
 
     Raises ``BAD_JOB`` when a check or an attack does not exist.
     """
-    wanted = [(item.check, item.attack) for item in profile.requirements]
+    demands = (*profile.requirements, *profile.diagnostics)
+    wanted = [(item.check, item.attack) for item in demands]
     for name in also:
         check, _, attack = name.partition("+")
         wanted.append((check, attack or None))
@@ -82,6 +85,8 @@ def preregistration_of(folder: Path, job: VerificationJob, profile: Profile) -> 
             step.attack.card.name: default_settings(step.attack) for step in steps if step.attack
         },
         "effect": job.effect,
+        "earlier_attempts": job.earlier_attempts,
+        "shams": [_file_digest(folder, sham.data, "sham") for sham in job.shams],
     }
     return Preregistration(plan)
 
@@ -93,7 +98,12 @@ def conditions_of(folder: Path, job: VerificationJob) -> dict[str, Any]:
         "forms": list(job.forms),
         "subject_level": job.data.subject_level,
         "seed": job.seed,
-        "data": {name: _data_digest(folder, job, name) for name in DATA if getattr(job.data, name)},
+        "data": {
+            name: _data_digest(folder, job, name)
+            for name in (*DATA, "canaries")
+            if getattr(job.data, name)
+        },
+        "shadows": TypeAdapter(Shadows | None).dump_python(job.shadows, mode="json"),
         "original": job.original.digest,
         "references": [reference.digest for reference in job.references],
     }
@@ -122,7 +132,11 @@ def differences(planned: Preregistration, now: Preregistration) -> tuple[str, ..
 
 
 def _data_digest(folder: Path, job: VerificationJob, name: str) -> str:
-    path = folder / getattr(job.data, name)
+    return _file_digest(folder, getattr(job.data, name), name)
+
+
+def _file_digest(folder: Path, file: str, name: str) -> str:
+    path = folder / file
     if not path.is_file():
         message = f"the file of the {name} records is missing from the job folder"
         raise JobError(ErrorCode.DATA_MISSING, message)

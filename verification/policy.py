@@ -6,6 +6,8 @@
 3. PASS is an intersection claim (every mandatory check passed), each at the full level.
 4. Everything else is INCONCLUSIVE, with what would resolve it. A check that is missing never
    counts as passed.
+5. Where the claim rests on a verified lineage (the profile is one of regression tests), a check
+   that is inconclusive for want of power alone does not stand in the way of a pass.
 
 A check's own FAIL must stand without a p-value: an interval wholly beyond its margin, a unique
 string reproduced word for word, a floor. "Its p-value is small" is left in ``p_leak`` for the
@@ -20,30 +22,23 @@ from typing import Literal
 
 from contract.catalog import Effect
 from contract.report import CheckResult, Gate, Tier, Verdict
+from verification.evidence import Evidence
 from verification.limits import limits_of
 from verification.profiles import PASS_ONLY_GATES, Profile, Requirement
 from verification.statistics import holm
+from verification.wording import effect_objections, label, labelled, remedies, summary
+
+__all__ = ["Decision", "Evidence", "Mechanism", "decide", "only_underpowered", "outlook", "settle"]
 
 Mechanism = Literal["removed", "suppressed", "unknown"]
 _SUPPRESSION = frozenset({Effect.WEIGHT_SUPPRESSION, Effect.SERVE_SUPPRESSION})
-_UTILITY = "utility"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a verification gathered. ``effect`` is what the method that made the model claims."""
-
-    gates: tuple[Gate, ...]
-    checks: tuple[CheckResult, ...]
-    effect: Effect | None
-    records: int
-    twins: int
-    twin_subjects: int
+_IDENTITY = frozenset({"digests", "preregistration"})
+"""Gates about *what* was tested; the others are about how well."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict with its tier, mechanism, words and limits.
+    """A verdict with its tier, mechanism, words and limits, and what would resolve it.
 
     ``checks`` are the results as the policy settled them: ``mandatory`` as the profile says, and
     FAIL where the corrected leak test found the person.
@@ -56,6 +51,7 @@ class Decision:
     mechanism: Mechanism = "unknown"
     reasons: tuple[str, ...] = ()
     limits: tuple[str, ...] = field(default=())
+    remedies: tuple[str, ...] = ()
 
 
 def decide(profile: Profile, evidence: Evidence) -> Decision:
@@ -64,19 +60,33 @@ def decide(profile: Profile, evidence: Evidence) -> Decision:
     mandatory = tuple(item for item in checks if item.mandatory)
     verdict, reasons = _verdict(profile, evidence, mandatory)
     passed = verdict is Verdict.PASS
+    blocking, pass_blocking = _gate_findings(profile, evidence.gates)
+    gates = [gate for gate, _, _ in (*blocking, *pass_blocking) if gate is not None]
     return Decision(
         verdict=verdict,
-        tier=_tier(profile, evidence.effect) if passed else None,
+        tier=_tier(profile, evidence) if passed else None,
         mechanism=_mechanism(profile, evidence.effect, checks, passed=passed),
-        summary=_summary(verdict, evidence, mandatory, reasons),
+        summary=summary(verdict, profile, evidence, mandatory, reasons),
         reasons=reasons,
-        limits=limits_of(profile, checks, evidence.records, evidence.twins, evidence.twin_subjects),
+        limits=limits_of(profile, checks, evidence),
+        remedies=remedies(
+            profile, verdict, evidence, gates, _unmet_results(profile, evidence, mandatory)
+        ),
         checks=checks,
     )
 
 
+def outlook(profile: Profile, gates: Sequence[Gate]) -> tuple[str, ...]:
+    """Return why no candidate whatever could pass, by the gates known before there is one.
+
+    Only gates that were evaluated count; the others may still be passed.
+    """
+    blocking, pass_blocking = _gate_findings(profile, gates)
+    return tuple(words for gate, _, words in (*blocking, *pass_blocking) if gate is not None)
+
+
 def settle(profile: Profile, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Mark the mandatory results and fail those whose Holm-adjusted leak p-value is below alpha."""
+    """Mark the mandatory results and fail those whose Holm-adjusted leak p-value is small."""
     marked = [
         replace(item, mandatory=profile.requirement(item.check, item.attack) is not None)
         for item in checks
@@ -89,7 +99,7 @@ def settle(profile: Profile, checks: Sequence[CheckResult]) -> tuple[CheckResult
     ]
     adjusted = holm(float(estimate.p_leak or 0.0) for _, estimate in leaks)
     for (index, estimate), p_value in zip(leaks, adjusted, strict=True):
-        if p_value < profile.alpha:
+        if p_value < profile.leak_alpha:
             reason = (
                 f"{estimate.name}: the records are told from never-trained ones "
                 f"(p = {p_value:.2g} after correction for {len(leaks)} tests)"
@@ -104,95 +114,116 @@ def _verdict(
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Return the verdict and the reasons for it, by the order of the module's docstring."""
     blocking, pass_blocking = _gate_findings(profile, evidence.gates)
-    for verdict in (Verdict.INVALID, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE):
-        if found := tuple(reason for kind, reason in blocking if kind is verdict):
+    for verdict in (Verdict.INVALID, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE):
+        if found := tuple(words for _, kind, words in blocking if kind is verdict):
             return verdict, found
     for verdict in (Verdict.FAIL, Verdict.INVALID):
-        if found := _reasons(mandatory, verdict):
+        if found := labelled(mandatory, verdict):
             return verdict, found
     open_questions = (
-        *(reason for _, reason in pass_blocking),
-        *_unmet(profile, mandatory),
-        *_effect_objections(profile, evidence.effect),
+        *(words for _, _, words in pass_blocking),
+        *_unmet(profile, evidence, mandatory),
+        *effect_objections(profile, evidence.effect),
     )
     if open_questions:
         return Verdict.INCONCLUSIVE, open_questions
     return Verdict.PASS, ()
 
 
-def _gate_findings(
-    profile: Profile, gates: Sequence[Gate]
-) -> tuple[list[tuple[Verdict, str]], list[tuple[Verdict, str]]]:
+Finding = tuple[Gate | None, Verdict, str]
+"""A gate that was not passed (``None``: not evaluated), what it makes of the whole, and why."""
+
+
+def _gate_findings(profile: Profile, gates: Sequence[Gate]) -> tuple[list[Finding], list[Finding]]:
     """Return what blocks every verdict and what blocks only a pass.
 
-    A gate that failed makes the verification invalid when it is about *what* was tested
-    (digests, preregistration) and inconclusive when it is about how well.
+    A gate that the profile does not demand blocks only when it was failed.
     """
-    blocking: list[tuple[Verdict, str]] = []
-    pass_blocking: list[tuple[Verdict, str]] = []
-    by_name: dict[str, list[Gate]] = {}
+    blocking: list[Finding] = []
+    pass_blocking: list[Finding] = []
+    by_name: dict[str, list[Gate]] = {name: [] for name in profile.gates}
     for gate in gates:
         by_name.setdefault(gate.name, []).append(gate)
-    for name in profile.gates:
-        found = by_name.pop(name, [])
+    for name, found in by_name.items():
+        place = pass_blocking if name in PASS_ONLY_GATES else blocking
+        against = {*Verdict} - {Verdict.PASS}
+        if name not in profile.gates:
+            against = {Verdict.FAIL, Verdict.INVALID}
         if not found:
-            finding = (Verdict.INCONCLUSIVE, f"the validity gate {name} was not evaluated")
-            (pass_blocking if name in PASS_ONLY_GATES else blocking).append(finding)
+            words = f"the validity gate {name} was not evaluated; give what it needs"
+            place.append((None, Verdict.INCONCLUSIVE, words))
         for gate in found:
-            if gate.verdict is Verdict.PASS:
-                continue
-            finding = (_gate_verdict(gate), f"{gate.title}: {gate.reason}")
-            (pass_blocking if name in PASS_ONLY_GATES else blocking).append(finding)
-    extra = [gate for left in by_name.values() for gate in left]
-    blocking += [
-        (_gate_verdict(gate), f"{gate.title}: {gate.reason}")
-        for gate in extra
-        if gate.verdict in {Verdict.FAIL, Verdict.INVALID}
-    ]
+            if gate.verdict in against:
+                place.append((gate, _gate_verdict(gate), f"{gate.title}: {gate.reason}"))
     return blocking, pass_blocking
 
 
 def _gate_verdict(gate: Gate) -> Verdict:
-    """Return what an unpassed gate makes of the whole verification."""
-    identity = gate.name in {"digests", "preregistration"}
-    if gate.verdict is Verdict.INVALID or (identity and gate.verdict is Verdict.FAIL):
+    """Return what an unpassed gate makes of the whole verification.
+
+    A lineage that holds the records is a finding, not a lack of one: the model was trained on
+    them.
+    """
+    if gate.verdict is Verdict.INVALID or (gate.name in _IDENTITY and gate.verdict is Verdict.FAIL):
         return Verdict.INVALID
+    if gate.name == "lineage" and gate.verdict is Verdict.FAIL:
+        return Verdict.FAIL
     if gate.name == "positive_control" and gate.verdict is Verdict.NOT_APPLICABLE:
         return Verdict.NOT_APPLICABLE
     return Verdict.INCONCLUSIVE
 
 
-def _reasons(results: Sequence[CheckResult], verdict: Verdict) -> tuple[str, ...]:
-    """Return the labelled reasons of all results with that verdict."""
-    return tuple(
-        f"{label(item)}: {reason}"
-        for item in results
-        if item.verdict is verdict
-        for reason in (item.reasons or (item.reading,))
+def _unmet(
+    profile: Profile, evidence: Evidence, mandatory: Sequence[CheckResult]
+) -> tuple[str, ...]:
+    """Return, for every requirement that was not met, what is missing."""
+    answered = {(item.check, item.attack) for item in mandatory}
+    missing = tuple(
+        f"the mandatory check {item.check + (f' ({item.attack})' if item.attack else '')} was not "
+        "run; run it to resolve this"
+        for item in profile.requirements
+        if (item.check, item.attack) not in answered
+    )
+    return missing + tuple(
+        f"{label(item)}: {why}"
+        for item in _unmet_results(profile, evidence, mandatory)
+        for why in (item.reasons or (item.reading,))
     )
 
 
-def label(result: CheckResult) -> str:
-    """Return a result's title, with its attack."""
-    return f"{result.title} ({result.attack})" if result.attack else result.title
+def _unmet_results(
+    profile: Profile, evidence: Evidence, mandatory: Sequence[CheckResult]
+) -> list[CheckResult]:
+    """Return the mandatory results that stand in the way of a pass."""
+    excused = profile.regression and evidence.lineage_verified
+    found = []
+    for item in mandatory:
+        requirement = profile.requirement(item.check, item.attack)
+        if requirement is None or _met(requirement, item):
+            continue
+        if not (excused and only_underpowered(item)):
+            found.append(item)
+    return found
 
 
-def _unmet(profile: Profile, mandatory: Sequence[CheckResult]) -> tuple[str, ...]:
-    """Return, for every requirement that was not met, what is missing."""
-    found: list[str] = []
-    for requirement in profile.requirements:
-        answers = [
-            item
-            for item in mandatory
-            if (item.check, item.attack) == (requirement.check, requirement.attack)
-        ]
-        if not answers:
-            name = requirement.check + (f" ({requirement.attack})" if requirement.attack else "")
-            found.append(f"the mandatory check {name} was not run; run it to resolve this")
-        for item in answers:
-            if not _met(requirement, item):
-                found += [f"{label(item)}: {why}" for why in (item.reasons or (item.reading,))]
-    return tuple(found)
+def only_underpowered(result: CheckResult) -> bool:
+    """Say whether a result settles nothing for want of power alone.
+
+    Every estimate that is held against a margin lies within it, and its interval contains the
+    value of somebody never seen. Without such an estimate nothing is known, so nothing excused.
+    """
+    held = [item for item in result.estimates if item.margin is not None]
+    return (
+        result.verdict is Verdict.INCONCLUSIVE
+        and bool(held)
+        and all(
+            item.low is not None
+            and item.high is not None
+            and item.low <= item.null <= item.high
+            and abs(item.value - item.null) <= (item.margin or 0.0)
+            for item in held
+        )
+    )
 
 
 def _met(requirement: Requirement, result: CheckResult) -> bool:
@@ -201,33 +232,13 @@ def _met(requirement: Requirement, result: CheckResult) -> bool:
     )
 
 
-def _effect_objections(profile: Profile, effect: Effect | None) -> tuple[str, ...]:
-    """Return why a method of that effect cannot be granted what the profile grants."""
-    if profile.grants is Tier.EXACT and effect is not Effect.EXACT:
-        return (
-            (
-                "only an exact method (the data took no part in training) can pass this profile; "
-                "use the exact route, or the erasure profile"
-            ),
-        )
-    if profile.grants is not Tier.BEHAVIOURAL and effect in _SUPPRESSION:
-        return (
-            (
-                "the method only suppresses outputs, which is never erasure; "
-                "use a method that removes, or the behavioural profile"
-            ),
-        )
-    return ()
-
-
-def _tier(profile: Profile, effect: Effect | None) -> Tier:
-    """Return the tier of a pass: the profile's, and exact where an exact method passed it all.
+def _tier(profile: Profile, evidence: Evidence) -> Tier:
+    """Return the tier of a pass: the profile's, and exact where lineage and tests both say so.
 
     The behavioural profile leaves out the tampering checks, so it grants no more than its name.
     """
-    if effect is Effect.EXACT and profile.grants is not Tier.BEHAVIOURAL:
-        return Tier.EXACT
-    return profile.grants
+    exact = evidence.effect is Effect.EXACT and evidence.lineage_verified
+    return Tier.EXACT if exact and profile.grants is not Tier.BEHAVIOURAL else profile.grants
 
 
 def _mechanism(
@@ -245,37 +256,3 @@ def _mechanism(
     ):
         return "suppressed"
     return "removed" if passed and profile.grants is not Tier.BEHAVIOURAL else "unknown"
-
-
-def _summary(
-    verdict: Verdict,
-    evidence: Evidence,
-    mandatory: Sequence[CheckResult],
-    reasons: Sequence[str],
-) -> str:
-    """Return one plain sentence for a data-protection officer."""
-    count = f"{evidence.records} record" + ("" if evidence.records == 1 else "s")
-    failed = [item for item in mandatory if item.verdict is Verdict.FAIL]
-    if verdict is Verdict.PASS:
-        tested = (
-            "and every attempt to bring them back failed, "
-            if any(item.attack for item in mandatory)
-            else ""
-        )
-        return (
-            f"The model treats the {count} as it treats records of people it never saw, "
-            f"{tested}within the stated margins."
-        )
-    if verdict is Verdict.NOT_APPLICABLE:
-        return (
-            "NO DETECTABLE INFLUENCE BEFORE: already the original model treated the "
-            f"{count} like records it never saw, so there was nothing to show the removal of."
-        )
-    if verdict is Verdict.INVALID:
-        return "The verification is not valid and says nothing about the model: " + reasons[0]
-    if verdict is Verdict.FAIL and all(item.check == _UTILITY for item in failed):
-        return f"The model was damaged: the {count} were not found, but what must be kept suffered."
-    if verdict is Verdict.FAIL:
-        names = ", ".join(sorted({label(item) for item in failed if item.check != _UTILITY}))
-        return f"The {count} are not gone: {names}."
-    return f"The tests do not settle whether the {count} are gone: {reasons[0]}"

@@ -19,10 +19,13 @@ from contract.catalog import Effect
 from contract.event import EventLog
 from contract.job import VerificationJob
 from contract.report import (
+    OUTLOOK,
+    OUTLOOK_FILE,
     PREREGISTRATION,
     PREREGISTRATION_FILE,
     CheckResult,
     Gate,
+    Outlook,
     Report,
     Verdict,
     write_report,
@@ -30,6 +33,7 @@ from contract.report import (
 from contract.result import ErrorCode, JobError
 from contract.running import failure_of, terminate_sets
 from verification.checking import run_steps
+from verification.controls import lineage_gate, sham_gate
 from verification.families import device_for
 from verification.opening import (
     digests_gate,
@@ -40,7 +44,7 @@ from verification.opening import (
     served_records,
 )
 from verification.plan import package_versions, planned_steps, preregistration_of
-from verification.policy import Evidence, decide
+from verification.policy import Evidence, decide, outlook
 from verification.profiles import Profile
 from verification.signals import NotFiniteError, Signals
 from verification.spec import Context, Records
@@ -51,16 +55,32 @@ from verification.validity import statistical_gates
 def preregister(folder: Path) -> str:
     """Write ``preregistration.json`` and return its digest; raises ``JobError``.
 
-    Refuses a job that already names a candidate: the plan has to come first.
+    Refuses a job that already names a candidate: the plan has to come first. The gates that need
+    no candidate are evaluated at once and written to ``gates.json``, so that a verification that
+    nothing could ever pass is known before anything is unlearned.
     """
     job, profile = open_job(folder)
     if job.candidate is not None:
         message = "the job already names a candidate; a preregistration has to come before it"
         raise JobError(ErrorCode.BAD_JOB, message)
-    open_records(folder, job)
+    records = open_records(folder, job)
     plan = preregistration_of(folder, job, profile)
     write_json(folder / PREREGISTRATION_FILE, PREREGISTRATION.dump_python(plan, mode="json"))
+    gates = _early_gates(folder, job, profile, records)
+    found = Outlook(gates, outlook(profile, gates))
+    write_json(folder / OUTLOOK_FILE, OUTLOOK.dump_python(found, mode="json"))
     return plan.digest
+
+
+def _early_gates(
+    folder: Path, job: VerificationJob, profile: Profile, records: Records
+) -> tuple[Gate, ...]:
+    """Evaluate the gates that look at the original and the texts alone."""
+    context = _context(folder, job, profile, records, Signals())
+    try:
+        return statistical_gates(context)
+    except NotFiniteError as error:
+        return (_not_finite(error),)
 
 
 def run(folder: Path) -> int:
@@ -94,6 +114,7 @@ def _run(folder: Path, stop: threading.Event) -> Report:
         context = _context(folder, job, profile, records, signals)
         try:
             gates += statistical_gates(context)
+            gates += lineage_gate(folder, job, profile, records) + sham_gate(folder, context)
             steps = planned_steps(profile, job.also)
             results = run_steps(context, steps, Stored(folder, job, profile))
         except NotFiniteError as error:
@@ -105,6 +126,7 @@ def _run(folder: Path, stop: threading.Event) -> Report:
         records=len(records.forget),
         twins=len(records.twins),
         twin_subjects=len(records.twin_subjects),
+        earlier_attempts=job.earlier_attempts,
     )
     report = _report(job, profile, evidence, signals)
     EventLog(folder).emit("finished", f"the verdict is {report.verdict.value}")
@@ -114,16 +136,17 @@ def _run(folder: Path, stop: threading.Event) -> Report:
 def _context(
     folder: Path, job: VerificationJob, profile: Profile, records: Records, signals: Signals
 ) -> Context:
-    if job.candidate is None:
-        raise JobError(ErrorCode.BAD_JOB, "the job names no candidate model to verify")
+    """Open the models; before there is a candidate the original stands in its place."""
     torch.manual_seed(job.seed)
     device = device_for(job.device)
+    original = open_model(folder, job, job.original, records, device)
+    candidate = job.candidate and open_model(folder, job, job.candidate, records, device)
     return Context(
         job=job,
         profile=profile,
         records=served_records(folder, job, records),
-        original=open_model(folder, job, job.original, records, device),
-        candidate=open_model(folder, job, job.candidate, records, device),
+        original=original,
+        candidate=candidate or original,
         references=tuple(open_model(folder, job, item, records, device) for item in job.references),
         signals=signals,
         events=EventLog(folder),
@@ -152,6 +175,9 @@ def _report(job: VerificationJob, profile: Profile, evidence: Evidence, signals:
         checks=decision.checks,
         reasons=decision.reasons,
         limits=decision.limits,
+        remedies=decision.remedies,
+        alpha=profile.alpha,
+        earlier_attempts=job.earlier_attempts,
         preregistration=job.preregistration,
         original=job.original.digest,
         candidate=job.candidate.digest if job.candidate else None,

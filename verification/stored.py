@@ -25,7 +25,16 @@ from verification.plan import Step, conditions_of, default_settings
 from verification.profiles import Profile
 
 RESULTS_FOLDER = "results"
-_DEMANDS = ("name", "version", "title", "grants", "requirements", "gates")
+_DEMANDS = (
+    "name",
+    "version",
+    "title",
+    "grants",
+    "requirements",
+    "diagnostics",
+    "gates",
+    "regression",
+)
 """What a profile demands, as opposed to the numbers that its checks use."""
 _ASKED = ("profile", "also", "preregistration")
 _JOB = TypeAdapter(VerificationJob)
