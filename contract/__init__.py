@@ -6,6 +6,7 @@ versioned types of those files, so that both sides read the same words:
 * :mod:`contract.record` - a training record and the forms in which its fact is asked;
 * :mod:`contract.manifest` - the digest of a folder of files (a model, a dataset);
 * :mod:`contract.job` - what an attempt must do (``job.json``);
+* :mod:`contract.canary` - which coins decided who was trained on;
 * :mod:`contract.event` - its progress (``events.jsonl``);
 * :mod:`contract.result` - what an unlearning or training job made (``result.json``);
 * :mod:`contract.report` - what a verification found (``report.json``);

@@ -98,9 +98,10 @@ class VerificationData:
     assigned by coin flip, from the same templates. ``neighbours``: trained records next to the
     forgotten ones in the hierarchy. ``retain``: other trained records. ``population``: trained
     records of whole other persons, for the blind baseline alone: their texts are compared with
-    the twins', no model is asked; without it, neighbours and retain stand in. ``subject_level``
-    is the depth (0-based) of a data subject in every record's path: the cluster of the
-    statistics.
+    the twins', no model is asked; without it, neighbours and retain stand in. ``canaries`` is a
+    ledger of the coins that decided which of two was trained (:mod:`contract.canary`).
+    ``subject_level`` is the depth (0-based) of a data subject in every record's path: the cluster
+    of the statistics.
     """
 
     forget: str = "data/forget.jsonl"
@@ -108,7 +109,25 @@ class VerificationData:
     neighbours: str = "data/neighbours.jsonl"
     retain: str = "data/retain.jsonl"
     population: str | None = None
+    canaries: str | None = None
     subject_level: int = 0
+
+
+@dataclass(frozen=True, config=FROZEN)
+class Shadows:
+    """How a verification trains models of its own that saw, or did not see, the records.
+
+    ``count`` models (even, so that each person is in half of them) are trained for ``steps`` on
+    half of the people, with at most ``records`` of others. ``base`` is the model to start from;
+    without it they start from random weights in the original's architecture.
+    """
+
+    count: int = 8
+    steps: int = 400
+    batch: int = 16
+    learning_rate: float = 2e-3
+    records: int = 1000
+    base: ModelRef | None = None
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -138,7 +157,8 @@ class VerificationJob:
 
     ``lineage``, named with the candidate, are the record files of everything that the candidate
     was trained on (an exact method has to show that the forget records are in none of them).
-    ``shams`` are controls of the unlearning procedure. ``earlier_attempts`` counts the candidates
+    ``shams`` are controls of the unlearning procedure, ``shadows`` a recipe of models to calibrate
+    membership attacks with. ``earlier_attempts`` counts the candidates
     that were already refuted for this request: each makes the level of the next one stricter.
     """
 
@@ -155,6 +175,7 @@ class VerificationJob:
     preregistration: str | None = None
     lineage: tuple[str, ...] = ()
     shams: tuple[Sham, ...] = ()
+    shadows: Shadows | None = None
     earlier_attempts: int = 0
     schema: Literal["expunge.verification-job/1"] = "expunge.verification-job/1"
 

@@ -17,6 +17,7 @@ from verification.statistics.equivalence import (
 )
 from verification.statistics.proportions import (
     clopper_pearson,
+    epsilon_lower_bound,
     harmonic_mean,
     holm,
     one_run_epsilon,
@@ -47,6 +48,7 @@ __all__ = [
     "clopper_pearson",
     "control_p_value",
     "design_effect",
+    "epsilon_lower_bound",
     "harmonic_mean",
     "holm",
     "ks_two_sample",

@@ -102,13 +102,23 @@ def one_run_epsilon(
     of 0 never certifies anything: this is evidence to fail, not to pass.
     """
     inside, outside = sample(scores_in, "scores_in"), sample(scores_out, "scores_out")
-    unit_interval(alpha, "alpha")
     threshold = _blind_threshold(np.concatenate([inside, outside]))
     correct = int(np.count_nonzero(inside > threshold) + np.count_nonzero(outside <= threshold))
     canaries = inside.size + outside.size
+    return epsilon_lower_bound(correct, canaries, canaries, delta, alpha)
+
+
+def epsilon_lower_bound(
+    correct: int, guesses: int, canaries: int, delta: float = 0.0, alpha: float = 0.05
+) -> float:
+    """Return the largest epsilon that ``correct`` of ``guesses`` right refutes at level alpha.
+
+    0 when not even epsilon = 0 is refuted, which says nothing.
+    """
+    unit_interval(alpha, "alpha")
 
     def excess(epsilon: float) -> float:
-        return one_run_p_value(correct, canaries, canaries, epsilon, delta) - alpha
+        return one_run_p_value(correct, guesses, canaries, epsilon, delta) - alpha
 
     if excess(0.0) > 0.0:
         return 0.0
