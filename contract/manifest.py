@@ -11,8 +11,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from contract.canonical import digest_file, digest_json
+from contract.canonical import digest_file, digest_json, read_json
 from contract.record import FROZEN
+
+ADAPTER_FILE = "adapter_config.json"
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -57,3 +59,24 @@ def manifest_digest(entries: tuple[FileEntry, ...]) -> str:
 def folder_digest(folder: Path) -> str:
     """Return the digest of a folder's manifest."""
     return manifest_digest(manifest_of(folder))
+
+
+def model_digest(folder: Path) -> str:
+    """Return the digest of a model's folder, with that of the base an adapter stands on.
+
+    An adapter alone says nothing about the model it is a part of.
+    """
+    own, base = folder_digest(folder), adapter_base(folder)
+    if base is None or base.is_relative_to(folder):
+        return own
+    return digest_json({"adapter": own, "base": folder_digest(base)})
+
+
+def adapter_base(folder: Path) -> Path | None:
+    """Return the local folder that an adapter names as its base, absolute or beside it."""
+    try:
+        named = read_json(folder / ADAPTER_FILE)["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError):
+        return None
+    found = (folder / str(named)).resolve()
+    return found if named and found.is_dir() else None

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.record import Form, Record
-from verification.families.causal_lm import CausalLM
+from contract.result import ErrorCode, JobError
+from verification.families.causal_lm import CausalLM, Encoded
 from verification.signals.attribution import attribution
 from verification.signals.forward import ROWS_PER_BATCH, Signal, batches, forward
 
@@ -28,7 +29,8 @@ class Signals:
     """Asks each model each question once and keeps the answer, for any number of checks.
 
     ``forward_passes`` counts samples run through a model (a greedy continuation counts as one:
-    with cached keys, that is what it computes), ``tokens`` the tokens read and written.
+    with cached keys, that is what it computes), ``tokens`` the tokens read and written; ``cut``
+    the prompts that were longer than the model's context and lost their beginning.
     """
 
     def __init__(self, pulse: Callable[[], None] = lambda: None) -> None:
@@ -39,16 +41,21 @@ class Signals:
         self._kept: dict[str, dict[str, dict[Any, Any]]] = {}
         self.forward_passes = 0
         self.tokens = 0
+        self.cut = 0
 
     def ask(self, model: CausalLM, forms: Mapping[KeyT, Form]) -> dict[KeyT, Signal]:
         """Return the signal of every prompt + answer, teacher-forced; keys are the caller's.
 
-        Raises :class:`NotFiniteError` when the model's logits are not finite numbers.
+        Raises :class:`NotFiniteError` when the model's logits are not finite numbers, ``JobError``
+        for an answer that is empty or longer than the model's context.
         """
         known = self._answers.setdefault(model.key, {})
         asked = {key: (form.prompt, form.answer) for key, form in forms.items()}
         missing = list(dict.fromkeys(text for text in asked.values() if text not in known))
-        encoded = [model.encode(Form(*text)) for text in missing]
+        encoded = [self._seen(model.encode(Form(*text))) for text in missing]
+        if not all(item.answer for item in encoded):
+            message = "a form has an answer without a single token; give it one or leave it out"
+            raise JobError(ErrorCode.BAD_JOB, message)
         for batch in batches(encoded, model.vocabulary):
             self.pulse()
             samples = [encoded[index] for index in batch]
@@ -65,7 +72,7 @@ class Signals:
         missing = list(
             dict.fromkeys(item for item in prompts.values() if (item, tokens) not in known)
         )
-        heads = {prompt: model.encode_prompt(prompt) for prompt in missing}
+        heads = {prompt: self._seen(model.encode_prompt(prompt, tokens)).ids for prompt in missing}
         missing.sort(key=lambda prompt: len(heads[prompt]))
         for first in range(0, len(missing), ROWS_PER_BATCH):
             self.pulse()
@@ -96,6 +103,10 @@ class Signals:
         encoded = [model.encode(form) for _, form in _probes(records, forms)]
         self.count(len(encoded), sum(len(item.ids) for item in encoded))
         return attribution(model, encoded, self.pulse)
+
+    def _seen(self, encoded: Encoded) -> Encoded:
+        self.cut += encoded.cut > 0
+        return encoded
 
     def count(self, passes: int, tokens: int) -> None:
         """Count work; whoever runs a model without asking here (training steps) calls it too."""

@@ -39,6 +39,6 @@ def attribution(
 def _log_odds(model: CausalLM, batch: Sequence[Encoded]) -> Tensor:
     """Return the log-odds of each true answer token, with gradients."""
     rows, positions, targets = answer_tokens(batch)
-    logits = model.logits(*padded(batch, model.device))[rows, positions].float()
+    logits = model.answer_logits(*padded(batch, model.device), rows, positions)
     own = torch.nn.functional.one_hot(targets.to(logits.device), logits.shape[-1]).bool()
     return logits[own] - logits.masked_fill(own, -torch.inf).logsumexp(-1)

@@ -14,7 +14,8 @@ from torch import Tensor
 from verification.families.causal_lm import CausalLM, Encoded
 
 FLOATS_PER_BATCH = 48_000_000
-"""Logits held at once: rows x length x vocabulary."""
+"""Logits held at once: answer tokens x vocabulary."""
+TOKENS_PER_BATCH = 8192
 ROWS_PER_BATCH = 64
 
 
@@ -51,15 +52,24 @@ class Signal:
 
 
 def batches(encoded: Sequence[Encoded], vocabulary: int) -> Iterator[list[int]]:
-    """Yield indices of samples of like length together, as many as fit the memory bound."""
+    """Yield indices of samples of like length together, as many as fit the memory bounds.
+
+    The bounds hold for :meth:`CausalLM.answer_logits`, not for the logits of whole prompts.
+    """
     batch: list[int] = []
+    answers = 0
     for index in sorted(range(len(encoded)), key=lambda place: len(encoded[place].ids)):
-        length = len(encoded[index].ids)
-        full = (len(batch) + 1) * length * vocabulary > FLOATS_PER_BATCH
-        if batch and (full or len(batch) >= ROWS_PER_BATCH):
+        length, own = len(encoded[index].ids), len(encoded[index].answer)
+        full = (
+            len(batch) >= ROWS_PER_BATCH
+            or (len(batch) + 1) * length > TOKENS_PER_BATCH
+            or (answers + own) * vocabulary > FLOATS_PER_BATCH
+        )
+        if batch and full:
             yield batch
-            batch = []
+            batch, answers = [], 0
         batch.append(index)
+        answers += own
     if batch:
         yield batch
 
@@ -91,11 +101,11 @@ def forward(model: CausalLM, batch: Sequence[Encoded], answers: Sequence[str]) -
     """
     rows, positions, targets = answer_tokens(batch)
     with torch.inference_mode():
-        logits = model.logits(*padded(batch, model.device))[rows, positions].float().cpu()
+        logits = model.answer_logits(*padded(batch, model.device), rows, positions)
     if not bool(torch.isfinite(logits).all()):
         message = "the model's logits are not finite numbers"
         raise NotFiniteError(message, model.key)
-    own, mean, deviation, hits = _read(logits, targets)
+    own, mean, deviation, hits = _read(logits, targets.to(logits.device))
     counts = [len(item.ids) - item.start for item in batch]
     uniform = -math.log(logits.shape[-1])
     return [
@@ -114,4 +124,5 @@ def _read(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tens
     # A vocabulary entry at -inf would make 0 * inf; finite logits keep log_probs finite.
     deviation = ((probs * log_probs.square()).sum(-1) - mean.square()).clamp_min(0).sqrt()
     own = log_probs.gather(-1, targets[:, None])[:, 0]
-    return own.double(), mean.double(), deviation.double(), log_probs.argmax(-1) == targets
+    hits = log_probs.argmax(-1) == targets
+    return own.double().cpu(), mean.double().cpu(), deviation.double().cpu(), hits.cpu()

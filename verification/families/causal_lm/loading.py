@@ -1,0 +1,139 @@
+"""From a folder to a model in memory, with a sentence for every way in which that can go wrong.
+
+Nothing is fetched and no code of the folder is run. Weights stored in 4 or 8 bits are read as the
+numbers they stand for: those are the weights that a deployment in that precision computes with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from contract.canonical import read_json
+from contract.manifest import ADAPTER_FILE, adapter_base
+from contract.result import ErrorCode, JobError
+from verification.families.causal_lm.model import CausalLM
+
+SHARDS_FILE = "shards.json"
+CONFIG_FILE = "config.json"
+
+
+def load(
+    path: Path, *, key: str, shard: str | None = None, device: torch.device | None = None
+) -> CausalLM:
+    """Load a model folder in the precision it is stored in; raises ``JobError``.
+
+    With ``shard`` the folder is a sharded one, and the base is composed with that adapter.
+    """
+    place = device or torch.device("cpu")
+    adapter = None if shard is None else path / "adapters" / shard
+    folder = path if shard is None else path / "base"
+    if shard is None and _is_adapter(path):
+        adapter, folder = path, _base_of(path)
+    try:
+        model = _whole(folder)
+        if adapter is not None:
+            model = _composed(model, adapter)
+        tokenizer = _tokenizer(adapter, folder)
+    except ImportError as error:
+        message = (
+            "the model is stored in a format that needs a package which is not installed "
+            f"({_stored_as(folder)}); install it, or store the model in 16 or 32 bits"
+        )
+        raise JobError(ErrorCode.NOT_SUPPORTED, message) from error
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        message = (
+            f"the model folder cannot be read as a causal language model ({type(error).__name__})"
+        )
+        raise JobError(ErrorCode.MODEL_MISSING, message) from error
+    model.to(place)
+    # Merged and dequantised weights come frozen; attribution and relearning need gradients.
+    return CausalLM(key, model.eval().requires_grad_(requires_grad=True), tokenizer, place)
+
+
+def _whole(folder: Path) -> Any:
+    """Load a transformers folder, every weight of it; raises ``JobError`` when one is missing."""
+    model, found = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype="auto",
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    if found["missing_keys"] or found["mismatched_keys"]:
+        message = "the model folder lacks weights of its architecture; export the whole model"
+        raise JobError(ErrorCode.MODEL_MISSING, message)
+    if getattr(model, "hf_quantizer", None) is None:
+        return model
+    try:
+        return model.dequantize()
+    except NotImplementedError as error:
+        message = (
+            f"models stored as {_stored_as(folder)} cannot be opened up here; "
+            "store it in 16 or 32 bits, or in 4 or 8 bits by bitsandbytes"
+        )
+        raise JobError(ErrorCode.NOT_SUPPORTED, message) from error
+
+
+def _stored_as(folder: Path) -> str:
+    try:
+        found = read_json(folder / CONFIG_FILE)["quantization_config"]["quant_method"]
+    except (OSError, ValueError, KeyError):
+        return "an unknown method"
+    return str(found)
+
+
+def _is_adapter(path: Path) -> bool:
+    return (path / ADAPTER_FILE).is_file() and not (path / CONFIG_FILE).is_file()
+
+
+def _base_of(path: Path) -> Path:
+    base = adapter_base(path)
+    if base is None:
+        message = (
+            "the adapter names no local base model; put the path of the base's folder into "
+            f"{ADAPTER_FILE}"
+        )
+        raise JobError(ErrorCode.MODEL_MISSING, message)
+    return base
+
+
+def _tokenizer(adapter: Path | None, folder: Path) -> Any:
+    """Return the adapter's own tokenizer if it has one, and the base's otherwise."""
+    own = adapter is not None and (adapter / "tokenizer_config.json").is_file()
+    return AutoTokenizer.from_pretrained(
+        adapter if own else folder, local_files_only=True, trust_remote_code=False
+    )
+
+
+def _composed(model: Any, adapter: Path) -> Any:
+    from peft import PeftModel  # noqa: PLC0415 - a second to import; whole models do without
+
+    return PeftModel.from_pretrained(model, adapter, local_files_only=True).merge_and_unload()
+
+
+def shard_records(path: Path) -> Mapping[str, frozenset[str]]:
+    """Return the record ids of every shard; raises ``MODEL_MISSING`` without ``shards.json``."""
+    try:
+        shards = read_json(path / SHARDS_FILE)["shards"]
+    except (OSError, ValueError, KeyError) as error:
+        message = f"the sharded model has no readable {SHARDS_FILE}"
+        raise JobError(ErrorCode.MODEL_MISSING, message) from error
+    return {name: frozenset(ids) for name, ids in shards.items()}
+
+
+def shard_of(path: Path, record_ids: Iterable[str]) -> str:
+    """Return the one shard that holds the records; raises ``NOT_SUPPORTED`` for none or several."""
+    wanted = set(record_ids)
+    hits = [name for name, ids in shard_records(path).items() if wanted & ids]
+    if len(hits) != 1:
+        message = (
+            f"the records to forget lie in {len(hits)} shards of the model; "
+            "verify each affected shard with a job of its own"
+        )
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
+    return hits[0]
