@@ -152,7 +152,8 @@ def test_the_interior_is_the_usual_two_sided_interval() -> None:
 
 
 def test_counts_may_be_numpy_integers_and_must_be_whole() -> None:
-    assert clopper_pearson(np.int64(3), np.int32(20)) == clopper_pearson(3, 20)
+    counts: list[Any] = [np.int64(3), np.int32(20)]
+    assert clopper_pearson(*counts) == clopper_pearson(3, 20)
     with pytest.raises(ValueError, match="whole numbers"):
         clopper_pearson(3.5, 20)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -179,7 +180,8 @@ def test_losses_that_are_not_numbers_are_refused_and_huge_ones_do_not_overflow()
 
 
 def test_hits_are_truths_of_any_container_and_nothing_else() -> None:
-    for hits in ([True, False, True], (1, 0, 1), np.array([1, 0, 1]), iter([True, False, True])):
+    containers: list[Any] = [[True, False, True], (1, 0, 1), np.array([1, 0, 1]), iter([1, 0, 1])]
+    for hits in containers:
         assert extraction_strength(hits) == pytest.approx(1 / 3)
     assert exact_memorization(iter([True, False])) == 0.5
     with pytest.raises(ValueError, match="true or false"):

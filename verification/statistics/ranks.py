@@ -11,8 +11,10 @@ from scipy import optimize, stats
 from verification.statistics.samples import Values, sample, unit_interval
 
 _EDGE = 1e-9
-_EXACT_CELLS = 200_000_000
-"""Additions above which an exact distribution gives way to its limit."""
+_EXACT_CELLS = 100_000_000
+"""Sums above which the exact rank distribution gives way to its normal limit."""
+_EXACT_PATHS = 200_000_000
+"""Lattice points above which the exact Kolmogorov-Smirnov p-value gives way to its limit."""
 
 
 def auc(positives: Values, negatives: Values) -> float:
@@ -92,7 +94,7 @@ def ks_two_sample(x: Values, y: Values, *, conditional: bool = False) -> tuple[f
     below_b = np.searchsorted(b, points, side="right").astype(np.int64)
     distance = int(np.abs(below_a * m - below_b * n).max())
     statistic = distance / (n * m)
-    if n * m > _EXACT_CELLS:
+    if n * m > _EXACT_PATHS:
         return statistic, float(stats.kstwo.sf(statistic, round(n * m / (n + m))))
     ends = np.append(points[1:] > points[:-1], [True]) if conditional else None
     return statistic, _ks_outside(n, m, distance, ends)
@@ -139,19 +141,24 @@ def leak_p_value(forget: Values, twins: Values, design_effect: float = 1.0) -> f
 
 def _rank_sum_exact(doubled: NDArray[np.int64], size: int, observed: int) -> float:
     """Return P(sum of ``size`` drawn ranks >= observed), ranks doubled to be whole numbers."""
-    total = int(np.sort(doubled)[-size:].sum())
+    unit = int(np.gcd.reduce(doubled))  # 2 without ties: half as many sums to keep
+    ranks = np.sort(doubled // unit)
+    total = int(ranks[-size:].sum())
     # share[k, s]: of the draws seen so far that took k ranks, weight of those with sum s.
     share = np.zeros((size + 1, total + 1))
     share[0, 0] = 1.0
-    for seen, rank in enumerate(doubled):
+    taken = np.arange(size + 1)[:, None]
+    for seen, rank in enumerate(ranks):
         # Sequential sampling without replacement keeps every number a probability.
-        taken = np.arange(size + 1)
-        left = doubled.size - seen
-        take = np.clip((size - taken) / left, 0.0, 1.0)[:, None]
-        moved = share * take
-        share = share - moved
-        share[1:, rank:] += moved[:-1, : total + 1 - rank]
-    return float(min(1.0, share[size, observed:].sum()))
+        most = min(seen, size)
+        reach = int(ranks[seen - most : seen].sum()) + 1
+        here = share[: most + 1, :reach]
+        moved = here * np.clip((size - taken[: most + 1]) / (ranks.size - seen), 0.0, 1.0)
+        here -= moved
+        rows = min(most, size - 1) + 1
+        columns = min(reach, total + 1 - int(rank))
+        share[1 : rows + 1, rank : rank + columns] += moved[:rows, :columns]
+    return float(min(1.0, share[size, observed // unit :].sum()))
 
 
 def _rank_sum_normal(

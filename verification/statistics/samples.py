@@ -19,10 +19,9 @@ def sample(values: Values, name: str = "sample", minimum: int = 1) -> Floats:
         ValueError: if it is not one-dimensional, holds fewer than ``minimum`` values, or holds
             one that is not a finite number (a model that returned NaN has no statistics).
     """
-    if isinstance(values, Iterable) and not isinstance(values, np.ndarray | str | bytes):
-        values = list(values)
+    listed = isinstance(values, Iterable) and not isinstance(values, np.ndarray | str | bytes)
     try:
-        array = np.asarray(values, dtype=np.float64)
+        array = np.asarray(list(values) if listed else values, dtype=np.float64)  # type: ignore[arg-type]  # listed says it is iterable
     except (TypeError, ValueError):
         message = f"{name} must hold numbers"
         raise ValueError(message) from None
