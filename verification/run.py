@@ -150,6 +150,7 @@ def _context(
         references=tuple(open_model(folder, job, item, records, device) for item in job.references),
         signals=signals,
         events=EventLog(folder),
+        folder=folder,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from contract.event import EventLog
 from contract.job import VerificationJob
@@ -63,18 +64,21 @@ class Tampered:
     """A copy of the candidate after an attack; ``label`` says which (quantise-int4, prune-20).
 
     The label is the attack's name, or begins with it and a hyphen (underscores are hyphens).
+    ``asked`` are the ids of the forget and twin records that may be asked of it: those of equally
+    treated people that the attack did not learn from. ``None``: all.
     """
 
     label: str
     model: CausalLM
+    asked: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
 class Context:
     """Everything a check may use. Checks read ``signals`` and never run a model themselves.
 
-    ``attack`` is the label of the attack that the candidate stands after, if any. An attack reads
-    ``wanted``: the labels asked of it (empty: all).
+    ``folder`` is the job's. ``attack`` is the label of the attack that the candidate stands after,
+    if any. An attack reads ``wanted``: the labels asked of it (empty: all).
     """
 
     job: VerificationJob
@@ -85,12 +89,20 @@ class Context:
     references: tuple[CausalLM, ...]
     signals: Signals
     events: EventLog
+    folder: Path
     attack: str | None = None
     wanted: frozenset[str] = frozenset()
 
     def under(self, tampered: Tampered) -> Context:
         """Return the same context with the attacked copy in the candidate's place."""
-        return replace(self, candidate=tampered.model, attack=tampered.label)
+        records = self.records
+        if tampered.asked is not None:
+            kept = [
+                tuple(item for item in group if item.id in tampered.asked)
+                for group in (records.forget, records.twins)
+            ]
+            records = replace(records, forget=kept[0], twins=kept[1])
+        return replace(self, candidate=tampered.model, attack=tampered.label, records=records)
 
     def wants(self, label: str) -> bool:
         """Say whether somebody asks for the attacked model of that label; spare it otherwise."""

@@ -2,22 +2,22 @@
 
 ``results/<check>[+<attack>].json`` holds what a check found and a digest of everything its
 numbers depend on: the job and its data, the models, the numbers of the profile, the settings and
-the code of this library. A result whose digest is another one is made anew. Which checks a
+the code that the check reaches. A result whose digest is another one is made anew. Which checks a
 profile requires is no part of it, so a changed profile re-uses what did not change.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-import contract
-import verification
 from contract.canonical import digest_file, digest_json, read_json, write_json
 from contract.job import VerificationJob
 from contract.report import CheckResult
@@ -37,6 +37,8 @@ _DEMANDS = (
 )
 """What a profile demands, as opposed to the numbers that its checks use."""
 _ASKED = ("profile", "also", "preregistration")
+_OURS = frozenset({"verification", "contract"})
+_ELSEWHERE = "verification.profiles"
 _JOB = TypeAdapter(VerificationJob)
 _RESULTS = TypeAdapter(tuple[CheckResult, ...])
 
@@ -52,7 +54,6 @@ class Stored:
             "job": {name: value for name, value in asked.items() if name not in _ASKED},
             "profile": {name: value for name, value in plan.items() if name not in _DEMANDS},
             "conditions": conditions_of(folder, job),
-            "code": code_digest(),
         }
 
     def read(self, step: Step, label: str | None) -> tuple[CheckResult, ...] | None:
@@ -78,18 +79,63 @@ class Stored:
         if step.attack:
             settings["attack"] = default_settings(step.attack)
         return digest_json(
-            {**self._basis, "check": step.check.card.name, "attack": label, "settings": settings}
+            {
+                **self._basis,
+                "code": code_digest(step),
+                "check": step.check.card.name,
+                "attack": label,
+                "settings": settings,
+            }
         )
 
 
+def code_digest(step: Step) -> str:
+    """Return the digest of the sources that a step's results depend on.
+
+    Those of the check and of the attack and of all they import within this library; the numbers
+    of the profile have their own place in the key.
+    """
+    return digest_json({name: digest_file(path) for name, path in reached(step).items()})
+
+
+def reached(step: Step) -> dict[str, Path]:
+    """Return our modules that a step's check and attack import, near or far, with their files."""
+    found: dict[str, Path] = {}
+    for item in (step.check, step.attack):
+        if item is not None:
+            _reach(item.run.__module__, found)
+    return found
+
+
+def _reach(name: str, reached: dict[str, Path]) -> None:
+    """Add a module and everything that it imports, as far as it is ours."""
+    path = _source(name)
+    if path is None or name in reached or name.startswith(_ELSEWHERE):
+        return
+    reached[name] = path
+    for imported in _imports(path):
+        _reach(imported, reached)
+
+
 @cache
-def code_digest() -> str:
-    """Return the digest of the sources that a result depends on."""
-    return digest_json(
-        {
-            f"{package.__name__}/{path.relative_to(root)}": digest_file(path)
-            for package in (verification, contract)
-            for root in map(Path, package.__path__)
-            for path in sorted(root.rglob("*.py"))
-        }
-    )
+def _source(name: str) -> Path | None:
+    """Return the file of one of our modules, packages included; ``None`` for all others."""
+    if name.partition(".")[0] not in _OURS:
+        return None
+    with suppress(ModuleNotFoundError):
+        spec = find_spec(name)
+        if spec and spec.origin:
+            return Path(spec.origin)
+    return None
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    """Return the dotted names a file imports: modules, and names that may be modules."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {item.name for item in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{item.name}" for item in node.names)}
+    return frozenset(found)

@@ -7,7 +7,7 @@ import torch
 from contract.record import Form, Record
 from unlearning import models
 from unlearning.data import Batches, Sample, collate, encode
-from verification.families.causal_lm import CausalLM, encode_form
+from verification.families.causal_lm import encode_form, load
 
 
 def sample(number: int, length: int) -> Sample:
@@ -40,7 +40,7 @@ def test_an_empty_prompt_still_has_something_to_predict_from(whole: Any) -> None
 
 def test_trainer_and_verifier_tokenise_alike(whole: Any, clinic: Any) -> None:
     tokenizer = models.load_tokenizer(whole.path)
-    verifier = CausalLM("key", None, tokenizer, torch.device("cpu"))
+    verifier = load(whole.path, key="key")
     record = clinic.trained[0]
     for sample in encode(tokenizer, [record], list(record.forms)):
         theirs = verifier.encode(record.forms[sample.form], end=True)

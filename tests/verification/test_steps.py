@@ -18,10 +18,10 @@ from verification.checking import run_steps
 from verification.facts import column, scores_of
 from verification.plan import Step, planned_steps
 from verification.profiles import find_profile
-from verification.registry import Attack, Check, attack, attacks, check
+from verification.registry import Attack, Check, attack, attacks, check, checks
 from verification.signals import NotFiniteError
 from verification.spec import Context, Tampered
-from verification.stored import Stored
+from verification.stored import Stored, reached
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -56,7 +56,7 @@ def noise() -> Attack[Settings]:
                 copy = context.candidate.copied(f"{context.candidate.key}+{label}")
                 with torch.no_grad():
                     for parameter in copy.model.parameters():
-                        parameter += size * torch.randn_like(parameter)
+                        parameter.add_(size * torch.randn_like(parameter))
                 yield Tampered(label, copy)
 
     return noisy
@@ -149,3 +149,11 @@ def test_a_plan_that_names_what_does_not_exist_is_refused(name: str) -> None:
     with pytest.raises(JobError) as refused:
         planned_steps(find_profile("behavioural"), (name,))
     assert refused.value.code is ErrorCode.BAD_JOB
+
+
+def test_a_result_depends_on_the_code_its_check_reaches_and_on_no_other() -> None:
+    utility = set(reached(Step(checks()["utility"])))
+    assert {"verification.checks.utility", "verification.signals.forward"} <= utility
+    assert not utility & {"verification.checks.membership", "verification.policy"}
+    assert not any(name.startswith("verification.profiles") for name in utility)
+    assert "verification.attacks.relearn" in reached(Step(checks()["relearning"]))

@@ -164,6 +164,7 @@ def context_of(folder: Path, candidate: CausalLM | None = None) -> Context:
         references=(),
         signals=Signals(),
         events=EventLog(folder),
+        folder=folder,
     )
 
 

@@ -63,7 +63,7 @@ class Town:
             samples = [
                 blank.encode(record.forms["question"], end=True) for record in self.people(numbers)
             ]
-            how = Relearning((self.steps,), batch=32, seed=self.seed, learning_rate=4e-3)
+            how = Relearning((self.steps,), batch=32, seed=self.seed, learning_rate=8e-3)
             ((_, model),) = relearn(blank, samples, how, name)
             model.model.zero_grad(set_to_none=True)
             self.models[name] = replace(model, key=name)
@@ -106,6 +106,7 @@ class Town:
             references=references,
             signals=Signals(),
             events=EventLog(folder),
+            folder=folder,
         )
 
 
@@ -121,10 +122,10 @@ def fresh(key: str, seed: int) -> CausalLM:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, eos_token="<end>")
     config = LlamaConfig(
         vocab_size=len(words),
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
         max_position_embeddings=128,
         eos_token_id=0,
         bos_token_id=0,
