@@ -42,10 +42,9 @@ class Row:
     def words(self) -> str:
         """Return the numbers as they are written beside the drawing."""
         own = self.estimate
-        interval = "" if own.low is None or own.high is None else f" ({_span(own.low, own.high)})"
         # The margin is a distance from what a stranger has, and a stranger need not have zero.
-        around = f" of {own.null:g}" if own.null else ""
-        return f"{_plain(own.value)}{interval}; tolerated: {_plain(own.margin or 0.0)}{around}"
+        around = f" around {_plain(own.null)}" if own.null else ""
+        return f"{_plain(own.value)}{_span(own)}; tolerated: {_plain(own.margin or 0.0)}{around}"
 
 
 def rows_of(result: CheckResult) -> list[Row]:
@@ -67,15 +66,14 @@ def forest_svg(title: str, results: Sequence[CheckResult], width: int = WIDTH) -
     if not held:
         return ""
     scale = linear((-EDGE, EDGE), (LEFT, width - RIGHT), tight=True)
-    parts: list[str] = []
+    parts = list(_heads(scale))
     top = float(TOP)
     for result, rows in held:
         top = _heading(parts, result, top, width)
         for row in rows:
             top = _row(parts, row, TONES[result.verdict], scale, top)
-        top += 6
-    band = rect(scale.at(-1), TOP - 6, scale.at(1) - scale.at(-1), top - TOP + 6, BAND)
-    return frame(title, _in_words(held), (band, *_axis(scale, top), *parts), width, top + 24)
+        top += 8
+    return frame(title, _in_words(held), parts, width, top)
 
 
 def label(result: CheckResult) -> str:
@@ -92,17 +90,26 @@ def _heading(parts: list[str], result: CheckResult, top: float, width: float) ->
 
 
 def _row(parts: list[str], row: Row, tone: Tone, scale: Scale, top: float) -> float:
-    for words in folded(row.estimate.name, scale.end - scale.start, 9.5):
+    for words in folded(row.estimate.name.replace("_", " "), scale.end - scale.start, 9.5):
         parts.append(text(words, LEFT, top + 7, size=9.5, tone=QUIET))
         top += 11.5
     parts.append(text(row.words, LEFT, top + 7, size=9.5, tone=QUIET))
-    middle = top + 17
+    middle = top + 19
+    parts += _strip(scale, middle)
     start, end = scale.at(row.low), scale.at(row.high)
     parts.append(line(start, middle, max(end, start + 0.8), middle, tone, 2.4))
     parts += [_arrow(scale.start, middle, -1, tone)] if row.low < -EDGE else []
     parts += [_arrow(scale.end, middle, 1, tone)] if row.high > EDGE else []
     parts.append(_point(scale.at(row.value), middle, tone))
-    return top + 27
+    return top + 33
+
+
+def _strip(scale: Scale, middle: float) -> Iterator[str]:
+    """Yield what an interval is read against: the tolerated band and the stranger's place."""
+    top, tall = middle - 8, 16
+    yield line(scale.start, middle, scale.end, middle, RULE, 0.8)
+    yield rect(scale.at(-1), top, scale.at(1) - scale.at(-1), tall, BAND)
+    yield line(scale.at(0), top, scale.at(0), top + tall, INK, 0.8)
 
 
 def _point(x: float, y: float, tone: Tone) -> str:
@@ -120,17 +127,12 @@ def _arrow(x: float, y: float, way: int, tone: Tone) -> str:
     )
 
 
-def _axis(scale: Scale, bottom: float) -> Iterator[str]:
-    yield line(scale.at(0), TOP - 6, scale.at(0), bottom, INK, 0.8)
-    for edge in (-1.0, 1.0):
-        yield line(scale.at(edge), TOP - 6, scale.at(edge), bottom, RULE, 1.2)
+def _heads(scale: Scale) -> Iterator[str]:
+    """Yield what the places mean, above everything."""
     for place, words in ((-1.0, "margin"), (0.0, "never seen"), (1.0, "margin")):
-        yield text(words, scale.at(place), TOP - 11, anchor="middle", size=9.5, tone=QUIET)
-    yield text("stranger than a stranger", LEFT, TOP - 24, size=9.5, tone=QUIET)
-    yield text("still there", scale.end, TOP - 24, anchor="end", size=9.5, tone=QUIET)
-    half = (scale.start + scale.end) / 2
-    words = "distance from a person never seen, in margins"
-    yield text(words, half, bottom + 14, anchor="middle", tone=QUIET)
+        yield text(words, scale.at(place), TOP - 9, anchor="middle", size=9.5, tone=QUIET)
+    yield text("stranger than a stranger", LEFT, 10, size=9.5, tone=QUIET)
+    yield text("still there", scale.end, 10, anchor="end", size=9.5, tone=QUIET)
 
 
 def _in_words(held: Sequence[tuple[CheckResult, Sequence[Row]]]) -> str:
@@ -150,8 +152,12 @@ def _where(row: Row) -> str:
     return "across the edge of the margin"
 
 
-def _span(low: float, high: float) -> str:
-    return f"{_plain(low)} to {_plain(high)}"
+def _span(own: Estimate) -> str:
+    if own.low is not None and own.high is not None:
+        return f" ({_plain(own.low)} to {_plain(own.high)})"
+    if own.low is not None:
+        return f" (at least {_plain(own.low)})"
+    return "" if own.high is None else f" (at most {_plain(own.high)})"
 
 
 def _plain(value: float) -> str:

@@ -120,7 +120,7 @@ def test_shares_are_drawn_on_a_whole_scale() -> None:
 def test_every_estimate_with_a_margin_is_in_the_forest() -> None:
     root = parsed(forest_svg("Margins", RESULTS))
     said = root.findtext(f"{SVG}desc") or ""
-    assert "Loss attack, AUC: 0.55 (0.45 to 0.65); tolerated: 0.25 of 0.5, inside" in said
+    assert "Loss attack, AUC: 0.55 (0.45 to 0.65); tolerated: 0.25 around 0.5, inside" in said
     assert "after relearn forget 16, Share <there>" in said and "outside the margin" in said
     assert "no margin" not in said
     assert inside(root)

@@ -92,7 +92,7 @@ def report(verdict: Verdict, tier: Tier | None = None, letter: str = "b") -> Rep
                 Verdict.PASS,
                 "No: the scores of this person's records fall where strangers' records fall.",
                 estimates=(
-                    Estimate("auc", 0.531, 0.44, 0.62, 0.2),
+                    Estimate("auc", 0.531, 0.44, 0.62, 0.2, null=0.5),
                     Estimate("residual_fraction", 0.02, -0.05, 0.09, 0.2),
                 ),
                 before=(Estimate("auc", 0.994, 0.98, 1.0),),
