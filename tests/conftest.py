@@ -35,7 +35,7 @@ def emptying_the_test_database_is_allowed() -> Iterator[None]:
     run = DatabaseOperations.execute_sql_flush
 
     def flush(operations: Any, statements: Sequence[str]) -> None:
-        tables = ("audit_leaf", "audit_node", "audit_checkpoint")
+        tables = ("audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature")
         lift = [f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in tables]
         guard = [
             f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{kind}"

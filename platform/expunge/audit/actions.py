@@ -86,6 +86,9 @@ class AuditAction(StrEnum):
     CERTIFICATE_ISSUED = "certificate.issued"
     CERTIFICATE_REVOKED = "certificate.revoked"
     KEY_INTRODUCED = "key.introduced"
+    KEY_RETIRED = "key.retired"
+    COSIGNER_ADDED = "cosigner.added"
+    COSIGNER_RETIRED = "cosigner.retired"
 
     NOTICE_SENT = "notice.sent"
     NOTICE_FAILED = "notice.failed"

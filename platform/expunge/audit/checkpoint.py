@@ -1,5 +1,8 @@
 """Signed checkpoints: a log's size and root under an Ed25519 key, as a C2SP signed note.
 
+A log may have had several keys, one after the other. A key that was retired says since when: a
+checkpoint that it signed must have been timestamped before.
+
 A checkpoint is text that anyone can keep, compare and cosign::
 
     expunge.example/audit
@@ -16,7 +19,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -24,9 +29,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from expunge.audit.merkle import HASH_BYTES
 
 ED25519 = b"\x01"
+COSIGNATURE = b"\x04"
 KEY_ID_BYTES = 4
 KEY_BYTES = 32
 SIGNATURE_PREFIX = "\u2014 "
+UNTIL = " until "
 
 
 class CheckpointError(ValueError):
@@ -48,39 +55,63 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class LogKey:
-    """The public key of a log: its name and 32 raw bytes."""
+class NoteKey:
+    """A public key that signs notes: its name and 32 raw bytes.
+
+    ``kind`` is :data:`ED25519` for a log's own key and :data:`COSIGNATURE` for a cosigner's;
+    ``until`` is when the key was retired, if it was.
+    """
 
     name: str
     raw: bytes
+    kind: bytes = ED25519
+    until: datetime | None = None
 
     @property
     def id(self) -> bytes:
         """Return the four bytes by which a signature line names its key."""
-        material = self.name.encode() + b"\n" + ED25519 + self.raw
+        material = self.name.encode() + b"\n" + self.kind + self.raw
         return hashlib.sha256(material).digest()[:KEY_ID_BYTES]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.raw).decode()}"
+        text = f"{self.name}+{self.id.hex()}+{base64.b64encode(self.kind + self.raw).decode()}"
+        return text if self.until is None else f"{text}{UNTIL}{self.until.isoformat()}"
+
+    def served(self, moment: datetime | None) -> bool:
+        """Say whether the key was in use at a moment; without one, whether it still is."""
+        return self.until is None or (moment is not None and moment <= self.until)
 
 
-def public_key(name: str, key: Ed25519PrivateKey) -> LogKey:
-    """Return the public half of a log's key under the log's name."""
-    return LogKey(name, key.public_key().public_bytes_raw())
+def public_key(name: str, key: Ed25519PrivateKey, kind: bytes = ED25519) -> NoteKey:
+    """Return the public half of a key under its owner's name."""
+    return NoteKey(name, key.public_key().public_bytes_raw(), kind)
 
 
-def parse_key(text: str) -> LogKey:
-    """Read ``name+id+key`` as :class:`LogKey` prints it; raises :class:`CheckpointError`."""
-    parts = text.strip().split("+", 2)
+def parse_key(text: str, kind: bytes = ED25519) -> NoteKey:
+    """Read ``name+id+key[ until moment]`` as :class:`NoteKey` prints it.
+
+    Raises:
+        CheckpointError: It is no such text, or a key of another kind.
+    """
+    named, _, moment = text.strip().partition(UNTIL)
+    parts = named.split("+", 2)
     if len(parts) != 3 or not parts[0]:  # noqa: PLR2004 - the three parts named above
-        raise CheckpointError("a log key reads name+id+key")
+        raise CheckpointError("a key reads name+id+key")
     material = _decode(parts[2])
-    if material[:1] != ED25519 or len(material) != 1 + KEY_BYTES:
-        raise CheckpointError("the log key is not an Ed25519 key")
-    key = LogKey(parts[0], material[1:])
+    if material[:1] != kind or len(material) != 1 + KEY_BYTES:
+        raise CheckpointError("the key is not an Ed25519 key for this use")
+    key = NoteKey(parts[0], material[1:], kind, _until(moment) if moment else None)
     if key.id.hex() != parts[1]:
-        raise CheckpointError("the log key and its id do not belong together")
+        raise CheckpointError("the key and its id do not belong together")
     return key
+
+
+def parse_keys(text: str, kind: bytes = ED25519) -> tuple[NoteKey, ...]:
+    """Read one key a line; raises :class:`CheckpointError` when there is none."""
+    keys = tuple(parse_key(line, kind) for line in text.splitlines() if line.strip())
+    if not keys:
+        raise CheckpointError("there is no key")
+    return keys
 
 
 def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
@@ -104,29 +135,61 @@ def parse(note: str) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root)
 
 
-def verify(note: str, key: LogKey) -> Checkpoint:
-    """Return the checkpoint if ``key`` has signed it; raises :class:`CheckpointError`.
+def verify(note: str, *keys: NoteKey, at: datetime | None = None) -> Checkpoint:
+    """Return the checkpoint if one of the log's keys has signed it.
 
-    Lines of other signers (cosigners, witnesses) are passed over.
+    ``at`` is when it was signed at the latest (its timestamp), which a retired key needs. Lines
+    of other signers (cosigners, witnesses) are passed over.
+
+    Raises:
+        CheckpointError: It is not signed by any of them, or by one that was retired by then.
     """
-    body, separator, signatures = note.partition("\n\n")
     checkpoint = parse(note)
-    if checkpoint.origin != key.name:
+    own = [key for key in keys if key.name == checkpoint.origin]
+    if not own:
         raise CheckpointError("the checkpoint is of another log than the given key")
+    for key in own:
+        for material in signatures_of(note, key):
+            check_signature(key, material, body_of(note))
+            if not key.served(at):
+                raise CheckpointError("the key had been retired when the checkpoint was signed")
+            return checkpoint
+    raise CheckpointError("the given key has not signed the checkpoint")
+
+
+def signatures_of(note: str, key: NoteKey) -> Iterable[bytes]:
+    """Yield what follows the key's id in each of its signature lines."""
+    _, separator, signatures = note.partition("\n\n")
     if not separator or not signatures.endswith("\n"):
         raise CheckpointError("the checkpoint carries no signature")
-    public = Ed25519PublicKey.from_public_bytes(key.raw)
     for line in signatures[:-1].split("\n"):
         name, _, value = line.removeprefix(SIGNATURE_PREFIX).rpartition(" ")
         material = _decode(value)
-        if name != key.name or material[:KEY_ID_BYTES] != key.id:
-            continue
-        try:
-            public.verify(material[KEY_ID_BYTES:], (body + "\n").encode())
-        except InvalidSignature as error:
-            raise CheckpointError("the checkpoint's signature is wrong") from error
-        return checkpoint
-    raise CheckpointError("the given key has not signed the checkpoint")
+        if name == key.name and material[:KEY_ID_BYTES] == key.id:
+            yield material[KEY_ID_BYTES:]
+
+
+def check_signature(key: NoteKey, signature: bytes, signed: bytes) -> None:
+    """Raise :class:`CheckpointError` unless the key has signed these bytes."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, signed)
+    except InvalidSignature as error:
+        raise CheckpointError("the checkpoint's signature is wrong") from error
+
+
+def body_of(note: str) -> bytes:
+    """Return the bytes of a note that its signatures are over."""
+    return (note.partition("\n\n")[0] + "\n").encode()
+
+
+def _until(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CheckpointError("the moment a key was retired is not readable") from error
+    if moment.tzinfo is None:
+        raise CheckpointError("the moment a key was retired names no time zone")
+    return moment
 
 
 def _decode(text: str) -> bytes:

@@ -26,10 +26,16 @@ class ExportError(ValueError):
 
 @dataclass(frozen=True)
 class StampedNote:
-    """A checkpoint's note and its timestamp token."""
+    """A checkpoint's note, its timestamp token, and the lines that cosigners added later."""
 
     note: str
     token: bytes
+    cosignatures: str = ""
+
+    @property
+    def cosigned(self) -> str:
+        """Return the note with every line that others added."""
+        return self.note + self.cosignatures
 
 
 def entry_line(entry: Entry) -> str:
@@ -39,7 +45,8 @@ def entry_line(entry: Entry) -> str:
 
 def checkpoint_line(item: StampedNote) -> str:
     """Return the line of a checkpoint."""
-    return json.dumps({"checkpoint": item.note, "token": _text(item.token)})
+    line = {"checkpoint": item.note, "token": _text(item.token)}
+    return json.dumps({**line, "cosignatures": item.cosignatures} if item.cosignatures else line)
 
 
 def read_export(path: Path) -> Iterator[Entry | StampedNote]:
@@ -69,7 +76,8 @@ def write_export(
 
 def _item(value: dict[str, Any]) -> Entry | StampedNote:
     if "checkpoint" in value:
-        return StampedNote(str(value["checkpoint"]), base64.b64decode(value["token"]))
+        lines = str(value.get("cosignatures", ""))
+        return StampedNote(str(value["checkpoint"]), base64.b64decode(value["token"]), lines)
     data = base64.b64decode(value["data"], validate=True)
     return Entry(int(value["seq"]), data, leaf_hash(data))
 

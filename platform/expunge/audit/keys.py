@@ -1,14 +1,33 @@
-"""The log's own key and its name; the key's file stands in the key folder of the settings."""
+"""The log's own key and its name.
+
+The keys of evidence (checkpoint, timestamp, statement, document) stand in a folder of their own,
+which only the processes that sign are given: the workers of the signing queue, and the commands.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
-from expunge.audit.checkpoint import LogKey, public_key
-from expunge.common.pki import ed25519_key
+from expunge.audit.checkpoint import NoteKey, public_key
+from expunge.audit.handover import CHECKPOINT
+from expunge.common.pki import KeyMissingError, ed25519_key
 
-CHECKPOINT_KEY_FILE = "checkpoint.key.pem"
+
+def signing_folder() -> Path:
+    """Return where the keys of evidence stand.
+
+    Raises:
+        KeyMissingError: This process may not sign.
+    """
+    if not settings.EXPUNGE_MAY_SIGN:
+        raise KeyMissingError(
+            "This process may not sign. Only the workers of the signing queue, and commands that "
+            "are run where EXPUNGE_MAY_SIGN is 1, hold the keys of evidence."
+        )
+    return Path(settings.EXPUNGE_SIGNING_DIR)
 
 
 def log_origin() -> str:
@@ -16,13 +35,13 @@ def log_origin() -> str:
     return str(settings.EXPUNGE_LOG_ORIGIN)
 
 
-def checkpoint_key() -> Ed25519PrivateKey:
+def checkpoint_key(name: str = CHECKPOINT) -> Ed25519PrivateKey:
     """Return the key that signs checkpoints; raises ``KeyMissingError``."""
     return ed25519_key(
-        settings.EXPUNGE_KEYS_DIR / CHECKPOINT_KEY_FILE, generate=settings.EXPUNGE_KEYS_GENERATE
+        signing_folder() / f"{name}.key.pem", generate=settings.EXPUNGE_KEYS_GENERATE
     )
 
 
-def log_key() -> LogKey:
-    """Return the public key that outsiders verify checkpoints with."""
-    return public_key(log_origin(), checkpoint_key())
+def log_key(name: str = CHECKPOINT) -> NoteKey:
+    """Return the public key that outsiders verify today's checkpoints with."""
+    return public_key(log_origin(), checkpoint_key(name))

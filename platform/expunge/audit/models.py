@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from django.db import connection, models
 
-from expunge.common.models import ImmutableModel
+from expunge.common.models import BaseModel, ImmutableModel
 
 
 class LeafManager(models.Manager["Leaf"]):
@@ -89,6 +89,46 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"checkpoint at {self.size}"
+
+    @property
+    def cosigner_lines(self) -> str:
+        """Return the lines that cosigners added, in the order in which they came."""
+        found = self.cosignatures.order_by("created_at", "pk").values_list("line", flat=True)
+        return "".join(found)
+
+
+class Cosigner(BaseModel):
+    """Someone outside who cosigns checkpoints: a name and a public key (C2SP cosignature/v1)."""
+
+    name = models.CharField(max_length=200)
+    public = models.CharField(max_length=300, unique=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["name", "created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Cosignature(ImmutableModel):
+    """A cosigner's line on a checkpoint; ``signed_at`` is what the cosigner says."""
+
+    checkpoint = models.ForeignKey(
+        Checkpoint, on_delete=models.PROTECT, related_name="cosignatures", db_constraint=False
+    )
+    cosigner = models.ForeignKey(Cosigner, on_delete=models.PROTECT, related_name="cosignatures")
+    line = models.CharField(max_length=500)
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_cosignature"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["checkpoint", "cosigner"], name="cosigned_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cosigner} on {self.checkpoint_id}"
 
 
 class KnownKey(ImmutableModel):

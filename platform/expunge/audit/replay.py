@@ -6,11 +6,15 @@ level of the tree is kept, so the length of the log does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from expunge.audit import merkle
-from expunge.audit.checkpoint import Checkpoint, CheckpointError, LogKey, verify
+from expunge.audit.checkpoint import Checkpoint, CheckpointError, NoteKey, verify
+
+KEPT_SINCE = datetime.min.replace(tzinfo=UTC)
+"""The date of a checkpoint that its reader kept: no key can have been retired before."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,14 @@ class Entry:
     seq: int
     data: bytes
     leaf_hash: bytes
+
+
+@dataclass(frozen=True)
+class DatedNote:
+    """A checkpoint's note, and when it was there at the latest, if that is known."""
+
+    note: str
+    moment: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -34,14 +46,14 @@ class InnerNode:
 class Replay:
     """One pass over a log. Feed it every entry with :meth:`add`, then ask :meth:`finish`."""
 
-    def __init__(self, notes: Iterable[str], key: LogKey) -> None:
+    def __init__(self, notes: Iterable[DatedNote], keys: Sequence[NoteKey]) -> None:
         self.size = 0
         self.faults: list[str] = []
         self.checkpoints = 0
         self._subtrees: list[tuple[int, bytes]] = []
         self._due: dict[int, list[Checkpoint]] = {}
         for note in notes:
-            self._expect(note, key)
+            self._expect(note, keys)
         self._meet()
 
     def add(self, entry: Entry) -> list[InnerNode]:
@@ -82,9 +94,9 @@ class Replay:
         ]
         return self.faults + missing
 
-    def _expect(self, note: str, key: LogKey) -> None:
+    def _expect(self, dated: DatedNote, keys: Sequence[NoteKey]) -> None:
         try:
-            checkpoint = verify(note, key)
+            checkpoint = verify(dated.note, *keys, at=dated.moment)
         except CheckpointError as error:
             self.faults.append(f"A checkpoint cannot be trusted: {error}.")
             return

@@ -13,10 +13,13 @@ from django.db.models.functions import Power
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit import merkle
-from expunge.audit.keys import log_key
+from expunge.audit.actions import AuditAction
+from expunge.audit.checkpoint import CheckpointError, NoteKey
+from expunge.audit.handover import keys_told, told_by
+from expunge.audit.keys import log_key, log_origin
 from expunge.audit.leaves import moment_text
 from expunge.audit.models import Checkpoint, Leaf, Node
-from expunge.audit.replay import Entry, InnerNode, Replay, columns_fault
+from expunge.audit.replay import DatedNote, Entry, InnerNode, Replay, columns_fault
 from expunge.common.errors import NotFoundError
 
 BATCH = 2000
@@ -63,6 +66,11 @@ def checkpoint_covering(seq: int) -> Checkpoint | None:
     return Checkpoint.objects.filter(size__gt=seq).first()
 
 
+def checkpoint_cosigned_covering(seq: int) -> Checkpoint | None:
+    """Return the first checkpoint over an entry that somebody outside has cosigned, if any."""
+    return Checkpoint.objects.filter(size__gt=seq, cosignatures__isnull=False).first()
+
+
 def checkpoint_latest() -> Checkpoint | None:
     """Return the newest checkpoint, if there is one."""
     return Checkpoint.objects.last()
@@ -93,11 +101,31 @@ def entries() -> Iterator[Entry]:
         yield _entry(leaf)
 
 
+def log_keys() -> tuple[NoteKey, ...]:
+    """Return every key that the log itself has introduced as its own, with its end."""
+    about = Leaf.objects.filter(action__in=[AuditAction.KEY_INTRODUCED, AuditAction.KEY_RETIRED])
+    return tuple(key for key in keys_told(told_by(map(_entry, about))) if key.name == log_origin())
+
+
+def log_key_file() -> str:
+    """Return the log's keys as an auditor is given them: one a line, retired ones with their end.
+
+    Before the first checkpoint the log has introduced none; then it is today's key.
+    """
+    return "".join(f"{key}\n" for key in log_keys() or (log_key(),))
+
+
 def log_verify() -> LogState:
     """Replay the whole log: no gap, every hash, every inner node, every signed checkpoint."""
-    replay = Replay(Checkpoint.objects.values_list("note", flat=True), log_key())
-    stored = _nodes_as_completed()
     faults: list[str] = []
+    keys: tuple[NoteKey, ...] = ()
+    try:
+        keys = log_keys()
+    except CheckpointError as error:
+        faults.append(f"The log does not say which keys are its own: {error}.")
+    signed = Checkpoint.objects.values_list("note", "signed_at")
+    replay = Replay((DatedNote(note, moment) for note, moment in signed), keys)
+    stored = _nodes_as_completed()
     for leaf in Leaf.objects.iterator(chunk_size=BATCH):
         made = replay.add(_entry(leaf))
         if made != list(islice(stored, len(made))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from django.db import connection, transaction
 
 from expunge.audit import checkpoint as notes
 from expunge.audit.actions import AuditAction
-from expunge.audit.keys import checkpoint_key, log_key, log_origin
+from expunge.audit.handover import CHECKPOINT
+from expunge.audit.keys import checkpoint_key, log_origin
 from expunge.audit.leaves import leaf_data
 from expunge.audit.models import Checkpoint, KnownKey, Leaf
 from expunge.audit.selectors import log_root, log_size
@@ -97,6 +99,18 @@ def key_introduce(*, purpose: str, key_id: str, public: str) -> KnownKey:
     return known
 
 
+@transaction.atomic
+def key_retire(*, purpose: str, key_id: str, successor: str, until: datetime) -> None:
+    """Record that a key signs nothing after ``until``, and which key takes its place."""
+    audit_record(
+        action=AuditAction.KEY_RETIRED,
+        actor=SYSTEM,
+        controller_id=None,
+        subject={"key": key_id},
+        data={"purpose": purpose, "successor": successor, "until": until.isoformat()},
+    )
+
+
 def checkpoint_sign() -> Checkpoint:
     """Sign the log as it stands and have the note timestamped; the same size is signed once.
 
@@ -106,14 +120,15 @@ def checkpoint_sign() -> Checkpoint:
     Raises:
         RuntimeError: A transaction is open.
     """
-    key = log_key()
+    key = checkpoint_key()
+    public = notes.public_key(log_origin(), key)
     with transaction.atomic(durable=True):
-        key_introduce(purpose="checkpoint", key_id=key.id.hex(), public=str(key))
+        key_introduce(purpose=CHECKPOINT, key_id=public.id.hex(), public=str(public))
     size = log_size()
     signed = Checkpoint.objects.filter(pk=size).first()
     if signed is not None:
         return signed
-    note = notes.sign(notes.Checkpoint(log_origin(), size, log_root(size)), checkpoint_key())
+    note = notes.sign(notes.Checkpoint(log_origin(), size, log_root(size)), key)
     token = timestamp(note.encode())
     with transaction.atomic(durable=True):
         Checkpoint.objects.bulk_create(

@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from django.conf import settings
 from pyhanko.sign.timestamps import DummyTimeStamper, HTTPTimeStamper, TimeStamper
 
-from expunge.common.pki import TIME_STAMPING, credential, rivest
+from expunge.audit.keys import signing_folder
+from expunge.common.pki import TIME_STAMPING, Credential, credential, rivest
 
 DIGEST = "sha256"
+TIMESTAMP = "timestamp"
 SECONDS = 10
 
 
@@ -20,14 +22,7 @@ def timestamper() -> TimeStamper:
     """Return the timestamp authority: by URL when one is set, else the local one."""
     if settings.EXPUNGE_TSA_URL:
         return HTTPTimeStamper(settings.EXPUNGE_TSA_URL, timeout=SECONDS)
-    own = credential(
-        settings.EXPUNGE_KEYS_DIR,
-        "timestamp",
-        title="Expunge local timestamp authority",
-        usage=TIME_STAMPING,
-        make=rivest,
-        generate=settings.EXPUNGE_KEYS_GENERATE,
-    )
+    own = timestamp_credential()
     key = own.key.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
@@ -38,6 +33,18 @@ def timestamper() -> TimeStamper:
             own.certificate.public_bytes(serialization.Encoding.DER)
         ),
         tsa_key=asn1_keys.PrivateKeyInfo.load(key),
+    )
+
+
+def timestamp_credential(name: str = TIMESTAMP) -> Credential:
+    """Return the key of the local authority; raises ``KeyMissingError``."""
+    return credential(
+        signing_folder(),
+        name,
+        title="Expunge local timestamp authority",
+        usage=TIME_STAMPING,
+        make=rivest,
+        generate=settings.EXPUNGE_KEYS_GENERATE,
     )
 
 

@@ -32,13 +32,22 @@ class EvidenceError(ValueError):
 
 @dataclass(frozen=True)
 class LogProof:
-    """An entry of the log, its audit path, and the signed and timestamped checkpoint over it."""
+    """An entry of the log, its audit path, and the signed and timestamped checkpoint over it.
+
+    ``cosignatures`` are the lines that others added to the checkpoint after it was timestamped.
+    """
 
     seq: int
     leaf: bytes
     path: Sequence[bytes]
     checkpoint: str
     token: bytes
+    cosignatures: str = ""
+
+    @property
+    def cosigned(self) -> str:
+        """Return the checkpoint with every line that others added."""
+        return self.checkpoint + self.cosignatures
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -62,6 +71,7 @@ def write_proof(proof: LogProof, schema: str = PROOF_SCHEMA) -> bytes:
             "path": [_text(item) for item in proof.path],
             "checkpoint": proof.checkpoint,
             "timestamp": _text(proof.token),
+            **({"cosignatures": proof.cosignatures} if proof.cosignatures else {}),
         },
         indent=1,
     ).encode()
@@ -79,6 +89,7 @@ def read_proof(data: bytes, schema: str = PROOF_SCHEMA) -> LogProof:
             path=[_bytes(item) for item in said["path"]],
             checkpoint=str(said["checkpoint"]),
             token=_bytes(said["timestamp"]),
+            cosignatures=str(said.get("cosignatures", "")),
         )
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise EvidenceError("the proof from the log is not readable") from error

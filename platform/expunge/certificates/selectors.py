@@ -9,7 +9,11 @@ from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.models import Leaf
-from expunge.audit.selectors import checkpoint_covering, inclusion_proof
+from expunge.audit.selectors import (
+    checkpoint_cosigned_covering,
+    checkpoint_covering,
+    inclusion_proof,
+)
 from expunge.certificates.evidence import SIDECAR_SCHEMA, LogProof, write_proof
 from expunge.certificates.kinds import Kind
 from expunge.certificates.models import Certificate, Status
@@ -76,10 +80,12 @@ def certificate_sidecar(certificate: Certificate) -> bytes:
 def log_proof(seq: int) -> LogProof:
     """Return an entry of the log with its proof under the first checkpoint over it.
 
+    One that somebody outside has cosigned comes before one that is only ours.
+
     Raises:
         ConflictError: ``checkpoint_missing``: no checkpoint covers the entry yet.
     """
-    checkpoint = checkpoint_covering(seq)
+    checkpoint = checkpoint_cosigned_covering(seq) or checkpoint_covering(seq)
     if checkpoint is None:
         raise ConflictError(
             "checkpoint_missing", _("The next checkpoint of the log will cover it.")
@@ -90,4 +96,5 @@ def log_proof(seq: int) -> LogProof:
         path=inclusion_proof(seq, checkpoint.size),
         checkpoint=checkpoint.note,
         token=bytes(checkpoint.token),
+        cosignatures=checkpoint.cosigner_lines,
     )

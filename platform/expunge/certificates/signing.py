@@ -16,7 +16,6 @@ from asn1crypto import keys as asn1_keys
 from asn1crypto import pem as asn1_pem
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import serialization
-from django.conf import settings
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
@@ -24,6 +23,7 @@ from pyhanko.sign.signers.pdf_signer import DSSContentSettings, TimestampDSSCont
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from expunge.audit.keys import signing_folder
 from expunge.audit.timestamps import timestamper
 from expunge.certificates.keys import document_credential, trust_roots
 from expunge.common.pki import revocation_list
@@ -88,7 +88,7 @@ def _context() -> ValidationContext:
 
     A local authority hands over its revocation list; any other is asked over the network.
     """
-    local = revocation_list(settings.EXPUNGE_KEYS_DIR)
+    local = revocation_list(signing_folder())
     return ValidationContext(
         trust_roots=_certificates(trust_roots()),
         allow_fetching=local is None,

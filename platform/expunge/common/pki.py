@@ -85,7 +85,24 @@ def credential(  # noqa: PLR0913 - a name, a title, a usage, a kind of key, and 
         raise KeyMissingError(f"There is no certificate {path.name} in the key folder.")
     key = private_key(folder / f"{name}.key.pem", make, generate=generate)
     chain = read_or_create(path, lambda: _issue(folder, title, usage, key)).encode()
-    return Credential(key, x509.load_pem_x509_certificates(chain)[0], chain)
+    found = Credential(key, x509.load_pem_x509_certificates(chain)[0], chain)
+    if found.certificate.public_key() != key.public_key():
+        raise KeyMissingError(
+            f"{name}.key.pem and {path.name} do not belong together: a rotation was interrupted; "
+            "run it again."
+        )
+    return found
+
+
+def replace_credential(folder: Path, name: str, successor: str) -> None:
+    """Put the files of one credential in the place of another's, whose key is destroyed by that.
+
+    May be called again after a crash in between. A key without a certificate is moved alone.
+    """
+    for ending in ("key.pem", "crt.pem"):
+        source = folder / f"{successor}.{ending}"
+        if source.exists():
+            source.replace(folder / f"{name}.{ending}")
 
 
 def elliptic() -> ec.EllipticCurvePrivateKey:

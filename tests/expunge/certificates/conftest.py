@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from expunge.accounts.permissions import Actor
-from expunge.audit.checkpoint import LogKey
+from expunge.audit.checkpoint import NoteKey
 from expunge.audit.keys import log_key
 from expunge.certificates import selectors, services
 from expunge.certificates.keys import trust_roots
@@ -34,7 +34,7 @@ class Issued:
     sidecar: bytes
     other: bytes
     roots: bytes
-    key: LogKey
+    key: NoteKey
 
     @property
     def export(self) -> Path:
@@ -42,7 +42,7 @@ class Issued:
 
     @property
     def trust(self) -> Trust:
-        return Trust(read_roots(self.roots), self.key)
+        return Trust(read_roots(self.roots), (self.key,))
 
 
 @pytest.fixture
@@ -68,12 +68,12 @@ def issued(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any)
         try:
             files = [_issue(number) for number in (1, 2)]
             call_command("audit_export", str(folder / "log.jsonl"), stdout=StringIO())
+            call_command("trust_export", str(folder), stdout=StringIO())
             found = Issued(folder, *files[0], files[1][0], trust_roots(), log_key())
         finally:
             call_command("flush", interactive=False, verbosity=0)
     (folder / "certificate.pdf").write_bytes(found.pdf)
     (folder / "certificate.json").write_bytes(found.sidecar)
-    call_command("trust_export", str(folder), stdout=StringIO())
     return found
 
 

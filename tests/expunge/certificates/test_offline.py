@@ -99,13 +99,13 @@ def test_another_authority_is_not_believed(issued: Issued, tmp_path: Path) -> No
         make=elliptic,
         generate=True,
     )
-    other = Trust(read_roots((tmp_path / "roots.pem").read_bytes()), issued.key)
+    other = Trust(read_roots((tmp_path / "roots.pem").read_bytes()), (issued.key,))
     assert "signature" in failed(verify(issued.pdf, other, sidecar=issued.sidecar))
 
 
 def test_another_log_key_is_not_believed(issued: Issued) -> None:
     other = public_key(issued.key.name, Ed25519PrivateKey.generate())
-    outcome = verify(issued.pdf, Trust(issued.trust.roots, other), sidecar=issued.sidecar)
+    outcome = verify(issued.pdf, Trust(issued.trust.roots, (other,)), sidecar=issued.sidecar)
     assert failed(outcome) == ["log entry", "this very file"]
 
 
@@ -272,8 +272,9 @@ def test_a_certificate_is_no_log_key(issued: Issued) -> None:
     assert main(arguments) == 2
 
 
-def test_the_verifier_loads_no_django() -> None:
-    code = "import sys, expunge.certificates.offline; print(*sys.modules)"
+@pytest.mark.parametrize("program", ["expunge.certificates.offline", "expunge.audit.cosigner"])
+def test_the_programs_of_an_auditor_load_no_django(program: str) -> None:
+    code = f"import sys, {program}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

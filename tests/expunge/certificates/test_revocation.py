@@ -48,7 +48,7 @@ def issue(cast: People, worker: Actor, ticket: Any = None) -> Certificate:
 
 
 def trust() -> Trust:
-    return Trust(read_roots(trust_roots()), log_key())
+    return Trust(read_roots(trust_roots()), (log_key(),))
 
 
 def test_a_revocation_is_in_the_log_and_its_text_is_not(

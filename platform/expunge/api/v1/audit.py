@@ -14,6 +14,8 @@ from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.audit import selectors
 from expunge.audit.checks import check_ask, check_latest
+from expunge.audit.continuation import write_continuation
+from expunge.audit.cosigners import continuation_since, cosignature_record
 from expunge.audit.models import Checkpoint, Leaf
 from expunge.common.errors import NotFoundError
 
@@ -122,6 +124,74 @@ class LatestCheckpoint(Resource):
         if checkpoint is None:
             raise NotFoundError("checkpoint_missing", "No checkpoint was signed yet.")
         return Response(CheckpointOut(checkpoint).data)
+
+
+class ContinuationQuery(serializers.Serializer[Any]):
+    """From which state of the log on."""
+
+    since = serializers.IntegerField(
+        min_value=0, help_text="How many entries the log had when you last looked; 0 for never."
+    )
+
+
+class ContinuationOut(serializers.Serializer[Any]):
+    """The newest checkpoint, and the proof that the log only grew into it: hashes in hexadecimal.
+
+    As a file, this is what ``expunge-cosign sign`` reads.
+    """
+
+    schema = serializers.CharField()
+    since = serializers.IntegerField()
+    path = serializers.ListField(child=serializers.CharField())
+    checkpoint = serializers.CharField()
+
+
+class Continuations(Resource):
+    """What a cosigner looks at."""
+
+    needs: ClassVar = {"GET": [{Permission.AUDIT_VIEW}]}
+
+    @extend_schema(
+        operation_id="audit_continuation_get",
+        parameters=[ContinuationQuery],
+        responses=ContinuationOut,
+    )
+    def get(self, request: Request) -> Response:
+        """Return the newest checkpoint and the proof that the log goes on from a smaller one."""
+        self.actor.require(Permission.AUDIT_VIEW, self.controller_id)
+        since = self.read_query(ContinuationQuery)["since"]
+        return Response(write_continuation(continuation_since(since)))
+
+
+class CosignedIn(serializers.Serializer[Any]):
+    """A checkpoint of this log with a cosigner's line."""
+
+    note = serializers.CharField(max_length=20_000, trim_whitespace=False)
+
+
+class CosignatureOut(serializers.Serializer[Any]):
+    """A line that was taken in."""
+
+    cosigner = serializers.CharField(source="cosigner.name")
+    size = serializers.IntegerField(source="checkpoint_id")
+    signed_at = serializers.DateTimeField()
+
+
+class Cosignatures(Resource):
+    """Lines that cosigners add."""
+
+    needs: ClassVar = {"POST": [{Permission.AUDIT_VIEW}]}
+
+    @extend_schema(
+        operation_id="audit_cosignatures_add",
+        request=CosignedIn,
+        responses={201: CosignatureOut(many=True)},
+    )
+    def post(self, request: Request) -> Response:
+        """Take in the note that ``expunge-cosign sign`` printed; its signature is its right."""
+        self.actor.require(Permission.AUDIT_VIEW, self.controller_id)
+        kept = cosignature_record(note=self.read(CosignedIn)["note"])
+        return Response(CosignatureOut(kept, many=True).data, status=201)
 
 
 class AuditCheck(Resource):

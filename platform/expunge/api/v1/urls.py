@@ -140,6 +140,11 @@ urlpatterns = [
     path("jobs/<uuid:job_id>", jobs.OneJob.as_view(), name="job"),
     path("jobs/<uuid:job_id>/cancel", jobs.CancelJob.as_view(), name="job-cancel"),
     path("attempts/<uuid:attempt_id>", jobs.OneAttempt.as_view(), name="attempt"),
+    path(
+        "attempts/<uuid:attempt_id>/report.html",
+        jobs.AttemptReport.as_view(),
+        name="attempt-report",
+    ),
     path("reverifications", reverifications.Reverifications.as_view(), name="reverifications"),
     path(
         "reverifications/<uuid:reverification_id>",
@@ -183,6 +188,8 @@ urlpatterns = [
     path("audit/leaves/<int:seq>/proof", audit.LeafProof.as_view(), name="leaf-proof"),
     path("audit/check", audit.AuditCheck.as_view(), name="audit-check"),
     path("audit/checkpoint", audit.LatestCheckpoint.as_view(), name="checkpoint"),
+    path("audit/continuation", audit.Continuations.as_view(), name="audit-continuation"),
+    path("audit/cosignatures", audit.Cosignatures.as_view(), name="audit-cosignatures"),
     path("agents", agents.Agents.as_view(), name="agents"),
     path("agents/<uuid:agent_id>", agents.OneAgent.as_view(), name="agent"),
     path("business", agents.BusinessName.as_view(), name="business"),

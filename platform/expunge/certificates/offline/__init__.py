@@ -7,6 +7,7 @@ looks at the PDF, :mod:`.statement` at what is attached to it, :mod:`.log` at th
 """
 
 from expunge.certificates.offline.command import main
-from expunge.certificates.offline.verification import Outcome, Trust, verify
+from expunge.certificates.offline.trust import Trust
+from expunge.certificates.offline.verification import Outcome, verify
 
 __all__ = ["Outcome", "Trust", "main", "verify"]

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from expunge.audit.checkpoint import parse_key
+from expunge.audit.checkpoint import COSIGNATURE, parse_keys
 from expunge.certificates.kinds import REVOKED_BECAUSE, RevocationReason
 from expunge.certificates.offline.findings import all_hold
-from expunge.certificates.offline.trust import read_roots
-from expunge.certificates.offline.verification import Outcome, Trust, verify
+from expunge.certificates.offline.trust import Trust, read_roots
+from expunge.certificates.offline.verification import Outcome, verify
 from expunge.certificates.status import day
 
 VALID, NOT_VALID, USAGE, REVOKED = 0, 1, 2, 3
@@ -32,7 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checkpoints = [path.read_text(encoding="utf-8") for path in options.checkpoint]
         trust = Trust(
             read_roots(options.trust.read_bytes()),
-            parse_key(options.log_key.read_text(encoding="utf-8")),
+            parse_keys(options.log_key.read_text(encoding="utf-8")),
+            [
+                key
+                for path in options.cosigner
+                for key in parse_keys(path.read_text(encoding="utf-8"), COSIGNATURE)
+            ],
         )
     except (OSError, ValueError) as error:
         sys.stderr.write(f"expunge-verify: {error}\n")
@@ -122,7 +127,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="a checkpoint of the log kept elsewhere; may be given several times",
     )
+    parser.add_argument(
+        "--cosigner",
+        type=Path,
+        action="append",
+        default=[],
+        help="public key of someone who must have cosigned the log; may be given several times",
+    )
     parser.add_argument("--trust", type=Path, required=True, help="root certificates (PEM)")
-    parser.add_argument("--log-key", type=Path, required=True, help="the log's public key")
+    parser.add_argument("--log-key", type=Path, required=True, help="the log's public keys")
     parser.add_argument("--json", action="store_true", help="speak JSON")
     return parser

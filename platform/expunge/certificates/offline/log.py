@@ -9,11 +9,13 @@ from datetime import datetime
 from pathlib import Path
 
 from expunge.audit.actions import AuditAction
-from expunge.audit.checkpoint import LogKey
+from expunge.audit.checkpoint import CheckpointError
 from expunge.audit.export import ExportError, StampedNote, read_export
-from expunge.audit.replay import Entry, Replay
+from expunge.audit.handover import keys_followed, told_by
+from expunge.audit.replay import KEPT_SINCE, DatedNote, Entry, Replay
 from expunge.certificates.offline.findings import Refusal
 from expunge.certificates.offline.statement import Recorded
+from expunge.certificates.offline.trust import Roots, Trust, timestamp_moment
 from expunge.certificates.status import Revoked
 
 
@@ -23,11 +25,12 @@ class Replayed:
 
     sentence: str
     revoked: Revoked | None
+    cosigned: Sequence[str] = ()
 
 
 def read_log(
     path: Path,
-    key: LogKey,
+    trust: Trust,
     held: Sequence[Recorded],
     notes: Sequence[str],
     statement: str | None,
@@ -37,15 +40,24 @@ def read_log(
     ``statement`` is the digest of the statement whose revocation is looked for.
 
     ``held`` are entries that must stand in it; their checkpoints, and ``notes`` kept from
-    elsewhere, must fit it too: that is how a log that was cut short is noticed.
+    elsewhere, must fit it too: that is how a log that was cut short is noticed. Keys that the log
+    introduced after those given are followed (:mod:`expunge.audit.handover`).
     """
     try:
         items = list(read_export(path))
     except (ExportError, OSError, UnicodeDecodeError) as error:
         raise Refusal(f"The export of the log cannot be read: {error}.") from error
-    exported = [item.note for item in items if isinstance(item, StampedNote)]
-    known = [item.proof.checkpoint for item in held]
-    replay = Replay([*exported, *known, *notes], key)
+    known = [
+        *(DatedNote(item.proof.checkpoint, item.moment) for item in held),
+        *(DatedNote(note, KEPT_SINCE) for note in notes),
+    ]
+    try:
+        told = told_by(item for item in items if isinstance(item, Entry))
+    except CheckpointError as error:
+        raise Refusal(f"The log does not say which keys are its own: {error}.") from error
+    dated = bool(told.retired) or any(key.until for key in trust.log_keys)
+    exported = [_dated(item, trust.roots, dated) for item in items if isinstance(item, StampedNote)]
+    replay = Replay([*exported, *known], keys_followed(told, [*exported, *known], trust.log_keys))
     wanted: Mapping[int, bytes] = {item.proof.seq: item.proof.leaf for item in held}
     revoked: Revoked | None = None
     for item in items:
@@ -61,7 +73,16 @@ def read_log(
         f"The log is whole: {replay.size} entries without a gap, in agreement with "
         f"{replay.checkpoints} signed checkpoints."
     )
-    return Replayed(sentence, revoked)
+    notes_cosigned = [item.cosigned for item in items if isinstance(item, StampedNote)]
+    return Replayed(sentence, revoked, notes_cosigned)
+
+
+def _dated(item: StampedNote, roots: Roots, wanted: bool) -> DatedNote:  # noqa: FBT001 - private
+    """Return an exported checkpoint with the moment of its timestamp, where that matters."""
+    if not wanted:
+        return DatedNote(item.note)
+    what = "a checkpoint in the export of the log"
+    return DatedNote(item.note, timestamp_moment(item.token, item.note.encode(), roots, what))
 
 
 def _revocation(entry: Entry, statement: str | None) -> Revoked | None:

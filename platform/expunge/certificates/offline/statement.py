@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from contract.canonical import digest_bytes
 from expunge.audit import checkpoint as notes
 from expunge.audit import merkle
 from expunge.audit.actions import AuditAction
-from expunge.audit.checkpoint import Checkpoint, CheckpointError, LogKey
+from expunge.audit.checkpoint import Checkpoint, CheckpointError, NoteKey
 from expunge.audit.merkle import ProofError
 from expunge.certificates.envelope import STATUS_TYPE, Envelope, EnvelopeError, unseal
 from expunge.certificates.evidence import EvidenceError, LogProof
@@ -76,10 +77,13 @@ def read_status_list(data: bytes, roots: Roots, stated: Stated) -> StatusList:
     return content
 
 
-def read_recorded(proof: LogProof, key: LogKey, roots: Roots, what: str) -> Recorded:
+def read_recorded(proof: LogProof, keys: Sequence[NoteKey], roots: Roots, what: str) -> Recorded:
     """Return an entry that is shown to be in the log; raises :class:`Refusal`."""
+    moment = timestamp_moment(
+        proof.token, proof.checkpoint.encode(), roots, f"the checkpoint over {what}"
+    )
     try:
-        checkpoint = notes.verify(proof.checkpoint, key)
+        checkpoint = notes.verify(proof.checkpoint, *keys, at=moment)
         merkle.verify_inclusion(
             merkle.leaf_hash(proof.leaf),
             proof.seq,
@@ -89,9 +93,6 @@ def read_recorded(proof: LogProof, key: LogKey, roots: Roots, what: str) -> Reco
         )
     except (CheckpointError, ProofError) as error:
         raise Refusal(f"The log does not vouch for {what}: {error}.") from error
-    moment = timestamp_moment(
-        proof.token, proof.checkpoint.encode(), roots, f"the checkpoint over {what}"
-    )
     return Recorded(proof, checkpoint, moment)
 
 

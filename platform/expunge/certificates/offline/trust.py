@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from asn1crypto import cms as asn1_cms
@@ -17,9 +18,19 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathError, ValidationError
 
+from expunge.audit.checkpoint import NoteKey
 from expunge.certificates.offline.findings import Refusal
 
 Roots = Sequence[asn1_x509.Certificate]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What the auditor got by another way than the certificate itself."""
+
+    roots: Roots
+    log_keys: Sequence[NoteKey]
+    cosigners: Sequence[NoteKey] = ()
 
 
 def read_roots(pem: bytes) -> Roots:

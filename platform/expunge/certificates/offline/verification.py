@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from expunge.audit.actions import AuditAction
-from expunge.audit.checkpoint import LogKey
+from expunge.audit.checkpoint import CheckpointError, NoteKey, parse
+from expunge.audit.cosignature import cosigned_at
 from expunge.certificates.evidence import (
     ENVELOPE_FILE,
     PROOF_FILE,
@@ -30,18 +31,10 @@ from expunge.certificates.offline.statement import (
     read_status_list,
     require_entry,
 )
-from expunge.certificates.offline.trust import Roots
+from expunge.certificates.offline.trust import Trust
 from expunge.certificates.status import Revoked
 
 NO_STATUS = "Not checked: no status list was given, so a revocation would not be noticed."
-
-
-@dataclass(frozen=True)
-class Trust:
-    """What the auditor got by another way than the certificate itself."""
-
-    roots: Roots
-    log_key: LogKey
 
 
 @dataclass(frozen=True)
@@ -84,6 +77,8 @@ def verify(  # noqa: PLR0913 - the file, whom to trust, and four things that may
         findings.append(Finding("log", None, "Not checked: no export of the log was given."))
     else:
         findings.append(finding("log", lambda: looking.log(export, checkpoints)))
+    if trust.cosigners:
+        findings.append(finding("cosigners", looking.cosigners))
     if status is None:
         findings.append(Finding("revocation", None, NO_STATUS))
     else:
@@ -100,6 +95,7 @@ class _Looking:
         self.file: SignedFile | None = None
         self.stated: Stated | None = None
         self.held: list[Recorded] = []
+        self.cosigned: list[str] = []
         self.revoked: Revoked | None = None
 
     def signature(self) -> str:
@@ -135,9 +131,20 @@ class _Looking:
 
     def log(self, export: Path, checkpoints: Sequence[str]) -> str:
         digest = self.stated.digest if self.stated else None
-        replayed = read_log(export, self.trust.log_key, self.held, checkpoints, digest)
+        replayed = read_log(export, self.trust, self.held, checkpoints, digest)
         self.revoked = replayed.revoked or self.revoked
+        self.cosigned += replayed.cosigned
         return replayed.sentence
+
+    def cosigners(self) -> str:
+        seq = max((item.proof.seq for item in self.held), default=None)
+        if seq is None:
+            raise Refusal("No entry of the log was shown, so nobody can have cosigned it.")
+        moments = [(key, _cosigned(self.cosigned, key, seq)) for key in self.trust.cosigners]
+        if missing := [key.name for key, moment in moments if moment is None]:
+            raise Refusal(f"No checkpoint over this document is cosigned by {', '.join(missing)}.")
+        who = ", ".join(f"{key.name} on {_moment(moment)}" for key, moment in moments if moment)
+        return f"The log's state over this document was cosigned by {who}."
 
     def status(self, data: bytes) -> str:
         if self.stated is None:
@@ -152,15 +159,28 @@ class _Looking:
     ) -> Recorded:
         if self.stated is None:
             raise Refusal(f"The log entry of {what} has no statement to be compared with.")
-        recorded = read_recorded(proof, self.trust.log_key, self.trust.roots, what)
+        recorded = read_recorded(proof, self.trust.log_keys, self.trust.roots, what)
         require_entry(recorded, action, self.stated, said, what)
         self.held.append(recorded)
+        self.cosigned.append(proof.cosigned)
         return recorded
 
     def _file(self) -> SignedFile:
         if self.file is None:
             raise Refusal("Nothing attached to the file can be believed while it does not hold.")
         return self.file
+
+
+def _cosigned(cosigned: Sequence[str], key: NoteKey, seq: int) -> datetime | None:
+    """Return when a cosigner first signed a checkpoint that holds an entry."""
+    moments = []
+    for note in cosigned:
+        try:
+            if parse(note).size > seq:
+                moments.append(cosigned_at(note, key))
+        except CheckpointError:
+            continue
+    return min(moments, default=None)
 
 
 def _attached(file: SignedFile, name: str) -> bytes:

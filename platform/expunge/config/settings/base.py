@@ -198,6 +198,9 @@ EXPUNGE_ATTEMPTS_DIR = VAR / "attempts"
 EXPUNGE_ARTIFACTS_URI = os.environ.get("EXPUNGE_ARTIFACTS_URI", str(VAR / "artifacts"))
 EXPUNGE_CERTIFICATES_DIR = VAR / "certificates"
 EXPUNGE_KEYS_DIR = Path(os.environ.get("EXPUNGE_KEYS_DIR", VAR / "keys"))
+# The keys of evidence: given only to what signs (the workers of the signing queue, commands).
+EXPUNGE_SIGNING_DIR = Path(os.environ.get("EXPUNGE_SIGNING_DIR", EXPUNGE_KEYS_DIR / "signing"))
+EXPUNGE_MAY_SIGN = os.environ.get("EXPUNGE_MAY_SIGN", "1") == "1"
 EXPUNGE_KEYS_GENERATE = True
 EXPUNGE_TSA_URL = os.environ.get("EXPUNGE_TSA_URL", "")
 # Who needs a second factor where the organisation has not chosen; production asks for more.

@@ -15,6 +15,7 @@ ALLOWED_HOSTS = [host.strip() for host in required("EXPUNGE_ALLOWED_HOSTS").spli
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 # Keys and their certificates are put into the key folder by whoever runs the authority.
 EXPUNGE_KEYS_GENERATE = False
+EXPUNGE_MAY_SIGN = environment.read("EXPUNGE_MAY_SIGN") == "1"
 EXPUNGE_TSA_URL = required("EXPUNGE_TSA_URL")
 EXPUNGE_ISSUER = required("EXPUNGE_ISSUER")
 EXPUNGE_LOG_ORIGIN = required("EXPUNGE_LOG_ORIGIN")

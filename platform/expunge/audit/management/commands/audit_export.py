@@ -8,9 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from expunge.audit.export import StampedNote, write_export
-from expunge.audit.keys import log_key
 from expunge.audit.models import Checkpoint
-from expunge.audit.selectors import entries
+from expunge.audit.selectors import entries, log_key_file
 from expunge.audit.services import checkpoint_sign
 
 
@@ -27,9 +26,10 @@ class Command(BaseCommand):
         """Run the command."""
         checkpoint_sign()
         notes = (
-            StampedNote(item.note, bytes(item.token)) for item in Checkpoint.objects.iterator()
+            StampedNote(item.note, bytes(item.token), item.cosigner_lines)
+            for item in Checkpoint.objects.iterator()
         )
         count, checkpoints = write_export(file, entries(), notes)
         key = file.with_name(f"{file.name}.key")
-        key.write_text(f"{log_key()}\n", encoding="utf-8")
+        key.write_text(log_key_file(), encoding="utf-8")
         self.stdout.write(f"{count} entries and {checkpoints} checkpoints in {file}; key in {key}.")

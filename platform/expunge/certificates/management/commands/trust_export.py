@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from expunge.audit.keys import log_key
+from expunge.audit.selectors import log_key_file
 from expunge.certificates.keys import trust_roots
 
 
@@ -24,5 +24,5 @@ class Command(BaseCommand):
         """Run the command."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "roots.pem").write_bytes(trust_roots())
-        (folder / "log.key").write_text(f"{log_key()}\n", encoding="utf-8")
+        (folder / "log.key").write_text(log_key_file(), encoding="utf-8")
         self.stdout.write(f"Wrote roots.pem and log.key to {folder}.")
