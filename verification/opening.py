@@ -6,6 +6,7 @@ was registered is a failed gate, because that makes the verification invalid.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,23 @@ def open_records(folder: Path, job: VerificationJob) -> Records:
     if any(record.id in ids for record in others):
         message = "some forget records are in another set of the job too; keep them in one"
         raise JobError(ErrorCode.BAD_JOB, message)
+    _complain(job, sets)
     return Records(**sets, subject_level=job.data.subject_level)
+
+
+def _complain(job: VerificationJob, sets: Mapping[str, Sequence[Record]]) -> None:
+    """Raise ``BAD_JOB`` for records that nothing can be asked about."""
+    for name, records in sets.items():
+        if any(not form.answer.strip() for record in records for form in record.forms.values()):
+            message = f"some {name} records have an empty answer; give them one or leave them out"
+            raise JobError(ErrorCode.BAD_JOB, message)
+    for name in ("forget", "twins"):
+        if not any(form in record.forms for record in sets[name] for form in job.forms):
+            message = (
+                f"none of the {name} records has one of the forms the model was trained on "
+                f"({', '.join(job.forms)}); name those forms in the job"
+            )
+            raise JobError(ErrorCode.BAD_JOB, message)
 
 
 def _records(folder: Path, job: VerificationJob, name: str) -> tuple[Record, ...]:

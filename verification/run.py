@@ -32,6 +32,7 @@ from contract.report import (
 )
 from contract.result import ErrorCode, JobError
 from contract.running import failure_of, terminate_sets
+from verification.answers import answers_gate, not_finite_gate
 from verification.checking import run_steps
 from verification.controls import lineage_gate, sham_gate
 from verification.families import device_for
@@ -80,7 +81,7 @@ def _early_gates(
     try:
         return statistical_gates(context)
     except NotFiniteError as error:
-        return (_not_finite(error),)
+        return (not_finite_gate(context, error),)
 
 
 def run(folder: Path) -> int:
@@ -113,12 +114,14 @@ def _run(folder: Path, stop: threading.Event) -> Report:
     if all(gate.verdict is Verdict.PASS for gate in gates):
         context = _context(folder, job, profile, records, signals)
         try:
-            gates += statistical_gates(context)
-            gates += lineage_gate(folder, job, profile, records) + sham_gate(folder, context)
-            steps = planned_steps(profile, job.also)
-            results = run_steps(context, steps, Stored(folder, job, profile))
+            gates += (answers_gate(context),)
+            if gates[-1].verdict is Verdict.PASS:
+                gates += statistical_gates(context)
+                gates += lineage_gate(folder, job, profile, records) + sham_gate(folder, context)
+                steps = planned_steps(profile, job.also)
+                results = run_steps(context, steps, Stored(folder, job, profile))
         except NotFiniteError as error:
-            gates += (_not_finite(error),)
+            gates += (not_finite_gate(context, error),)
     evidence = Evidence(
         gates=gates,
         checks=results,
@@ -154,15 +157,6 @@ def _context(
     )
 
 
-def _not_finite(error: NotFiniteError) -> Gate:
-    return Gate(
-        "finite",
-        "The models answer with numbers",
-        Verdict.INVALID,
-        f"{error}; the model is broken and nothing can be read off it: make it again",
-    )
-
-
 def _report(job: VerificationJob, profile: Profile, evidence: Evidence, signals: Signals) -> Report:
     decision = decide(profile, evidence)
     return Report(
@@ -175,7 +169,7 @@ def _report(job: VerificationJob, profile: Profile, evidence: Evidence, signals:
         gates=evidence.gates,
         checks=decision.checks,
         reasons=decision.reasons,
-        limits=decision.limits,
+        limits=(*decision.limits, *_cut(signals)),
         remedies=decision.remedies,
         alpha=profile.alpha,
         earlier_attempts=job.earlier_attempts,
@@ -190,6 +184,14 @@ def _report(job: VerificationJob, profile: Profile, evidence: Evidence, signals:
         device=str(device_for(job.device)),
         seed=job.seed,
         versions=package_versions(),
+    )
+
+
+def _cut(signals: Signals) -> tuple[str, ...]:
+    if not signals.cut:
+        return ()
+    return (
+        f"{signals.cut} prompts were longer than the models' context and lost their beginning.",
     )
 
 
