@@ -89,11 +89,11 @@ def prefix_of(
 
     ``None`` when not even one does.
     """
-    room = getattr(model.model.config, "max_position_embeddings", None) or 1 << 30
     longest = max(len(model.encode(form).ids) for form in forms)
     for count in range(min(shots, len(company)), 0, -1):
         prefix = "".join(f"{form.prompt}{form.answer}\n" for form in company[:count])
-        if len(model.encode_prompt(prefix)) + longest <= room:
+        # A prompt that is too long comes back cut to the whole context, and then nothing fits.
+        if model.context is None or len(model.encode_prompt(prefix).ids) + longest <= model.context:
             return prefix
     return None
 

@@ -10,6 +10,7 @@ import torch
 from filelock import FileLock
 
 from benchmarks.candidates import World, world
+from tests.verification.town import Town
 
 MakeWorld = Callable[[int], World]
 
@@ -17,6 +18,12 @@ MakeWorld = Callable[[int], World]
 @pytest.fixture(scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def town(one_thread: None) -> Town:
+    """Return a town whose models are trained in a second, when they are first asked for."""
+    return Town()
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,7 @@ from verification.signals import NotFiniteError, Signals
 from verification.signals.gradients import gradient_norms
 from verification.spec import Context
 
-CLOSER = Closer(copies=6)
-
-
-@pytest.fixture(scope="module")
-def town(one_thread: None) -> Town:
-    return Town()
+CLOSER = Closer(copies=4)
 
 
 def by_name(result: CheckResult) -> dict[str, Estimate]:
@@ -103,7 +98,8 @@ def test_too_few_people_to_compare_with_is_inconclusive_and_says_what_helps(
 def test_a_model_without_room_for_company_is_inconclusive(town: Town, tmp_path: Path) -> None:
     short = town.retrained.copied("short")
     short.model.config.max_position_embeddings = 12
-    (result,) = extended_membership.run(town.context(tmp_path, short), CLOSER)
+    attack = Closer(attacks=("recall",))
+    (result,) = extended_membership.run(town.context(tmp_path, short), attack)
     assert result.verdict is Verdict.INCONCLUSIVE and "too short" in result.reasons[0]
 
 

@@ -34,7 +34,7 @@ class Town:
     trained: int = 8
     twins: int = 8
     seed: int = 0
-    steps: int = 120
+    steps: int = 60
     models: dict[str, CausalLM] = field(default_factory=dict)
 
     def person(self, number: int) -> tuple[Record, ...]:
@@ -63,7 +63,7 @@ class Town:
             samples = [
                 blank.encode(record.forms["question"], end=True) for record in self.people(numbers)
             ]
-            how = Relearning((self.steps,), batch=32, seed=self.seed, learning_rate=8e-3)
+            how = Relearning((self.steps,), batch=96, seed=self.seed, learning_rate=1e-2)
             ((_, model),) = relearn(blank, samples, how, name)
             model.model.zero_grad(set_to_none=True)
             self.models[name] = replace(model, key=name)
