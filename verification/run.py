@@ -1,4 +1,4 @@
-"""One job folder, from ``job.json`` to ``report.json``.
+"""One job folder, from ``job.json`` to ``report.json`` and the same to read, ``report.html``.
 
 Whatever happens short of a kill, ``report.json`` is written: completed with a verdict, or failed
 with a code and a sentence. An invalid model is a verdict; a missing one is a failure.
@@ -18,6 +18,7 @@ from contract.canonical import write_json
 from contract.catalog import Effect
 from contract.event import EventLog
 from contract.job import VerificationJob
+from contract.page import write_page
 from contract.report import (
     OUTLOOK,
     OUTLOOK_FILE,
@@ -93,7 +94,9 @@ def run(folder: Path) -> int:
             report = _run(folder, stop)
     except BaseException as error:  # noqa: BLE001 - the report must say so, whatever it was
         report = _failed(folder, error)
-    write_report(folder, replace(report, seconds=round(time.monotonic() - began, 3)))
+    report = replace(report, seconds=round(time.monotonic() - began, 3))
+    write_report(folder, report)
+    write_page(folder, report)
     return 1 if report.failure else 0
 
 
