@@ -29,7 +29,8 @@ def file_ticket(  # noqa: PLR0913 - a request has many parts
     ] = None,
     regime: Annotated[str, typer.Option(help="gdpr, hipaa or ccpa.")] = "gdpr",
     profile: Annotated[
-        str | None, typer.Option(help="behavioural, erasure or exact; else as the policy says.")
+        str | None,
+        typer.Option(help="behavioural, erasure, exact, gdpr, hipaa; or as the policy says."),
     ] = None,
     contact: Annotated[str, typer.Option(help="How the person is reached.")] = "",
     note: Annotated[str, typer.Option(help="What the person wrote.")] = "",

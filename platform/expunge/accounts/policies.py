@@ -30,6 +30,8 @@ FIELDS = (
     "second_factor_roles",
     "public_intake",
 )
+BY_LAW = "law"
+"""The choice, as a policy's profile, of whatever the law of each request asks."""
 _offers: dict[str, Callable[[], Iterable[tuple[str, str]]]] = {}
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from expunge.accounts.policies import policy_offer
+from expunge.accounts.policies import BY_LAW, policy_offer
 from expunge.jobs.planner import LADDER, LADDERS
 
 PROFILES = {
     "behavioural": _("Behavioural"),
     "erasure": _("Erasure"),
     "exact": _("Exact"),
+    "gdpr": _("Erasure as the GDPR asks"),
+    "hipaa": _("Destruction as HIPAA asks"),
 }
 METHODS = {
     "drop_shard": _("Drop and retrain the shard"),
@@ -21,8 +23,9 @@ METHODS = {
 
 
 def profiles() -> list[tuple[str, str]]:
-    """Return the verification profiles that have a ladder."""
-    return [(name, str(PROFILES[name])) for name in LADDERS]
+    """Return the verification profiles that have a ladder, and the choice of each law's own."""
+    own = (BY_LAW, str(_("What the law of the request asks")))
+    return [own, *((name, str(PROFILES[name])) for name in LADDERS)]
 
 
 def methods() -> list[tuple[str, str]]:

@@ -45,6 +45,7 @@ from expunge.jobs.folder import (
     folder_remove,
     folders_sweep,
     is_ready,
+    lineage_of,
     model_fetch,
     run_lock,
     unlearning_write,
@@ -55,6 +56,7 @@ from expunge.jobs.folder import (
 from expunge.jobs.leases import Heart, Lease, lease_row
 from expunge.jobs.libraries import (
     finished_result,
+    hopeless_refuse,
     library_run,
     log_places,
     plan_digest,
@@ -190,6 +192,7 @@ def _preregister(work: Work, attempt: Attempt, members: Sequence[Attempt]) -> No
         dealt = work.material.splits(attempt.job, along=along)
         verification_write(folder, attempt, original, dealt)
     digest = plan_digest(work.runner, folder)
+    hopeless_refuse(folder)
     with transaction.atomic():
         members_now = {item.pk: item for item in members_at_work(work.lease)}
         current = members_now.get(attempt.pk)
@@ -231,7 +234,7 @@ def _unlearn(work: Work, members: Sequence[Attempt]) -> Result:
 def _verify(work: Work, attempt: Attempt, candidate: ModelRef) -> None:
     """Examine the candidate by one attempt's records, unless an earlier holder did."""
     folder = verify_path(work.home, attempt)
-    candidate_add(folder, candidate, attempt.preregistration)
+    candidate_add(folder, candidate, attempt.preregistration, lineage_of(work.batch, work.home))
     report = report_of(work.runner, folder, attempt.preregistration, candidate.digest)
     _write(work, [attempt], report=report)
 

@@ -46,9 +46,11 @@ from expunge.jobs.material import Dealt
 from expunge.jobs.models import Attempt, Batch, Reverification
 from expunge.jobs.planner import LADDER, Rung, ladder_for
 from expunge.jobs.splits import Splits
+from expunge.jobs.states import AttemptState
 from expunge.registry.artifacts import artifact_fetch
 from expunge.registry.models import ModelVersion
 
+LINEAGE = "lineage.jsonl"
 ORIGINAL, UNLEARN, VERIFY, CANDIDATE = "original", "unlearn", "verify", "candidate"
 DATA, READY = "data", "ready"
 _MODEL: TypeAdapter[ModelRef] = TypeAdapter(ModelRef)
@@ -99,6 +101,7 @@ def verification_write(folder: Path, attempt: Attempt, original: ModelRef, dealt
         profile=rung.profile or attempt.job.ticket.profile,
         effect=rung.effect.value,
         seed=attempt.seed,
+        earlier_attempts=_refuted_before(attempt),
     )
     _once(folder, lambda: _write_verification(folder, job, dealt.splits))
 
@@ -106,13 +109,21 @@ def verification_write(folder: Path, attempt: Attempt, original: ModelRef, dealt
 def review_write(folder: Path, review: Reverification, original: ModelRef, dealt: Dealt) -> None:
     """Write the job of a re-verification: as the certified one was, with a seed of its own."""
     basis = review.basis
+    exact = _EFFECTS[basis.method] is Effect.EXACT
     job = replace(
         _verification(original, dealt),
+        lineage=(f"{DATA}/{LINEAGE}",) if exact else (),
         profile=(basis.report or {}).get("profile") or basis.job.ticket.profile,
         effect=_EFFECTS[basis.method].value,
         seed=review.seed,
     )
-    _once(folder, lambda: _write_verification(folder, job, dealt.splits))
+
+    def written() -> None:
+        _write_verification(folder, job, dealt.splits)
+        for name in job.lineage:
+            _write(folder, name, dealt.splits.lineage)
+
+    _once(folder, written)
 
 
 def unlearning_write(
@@ -131,10 +142,29 @@ def unlearning_write(
     _once(folder, lambda: _write_unlearning(folder, job, split))
 
 
-def candidate_add(folder: Path, candidate: ModelRef, preregistration: str) -> None:
-    """Tell a verification job, prepared before, which candidate to examine."""
+def candidate_add(
+    folder: Path, candidate: ModelRef, preregistration: str, lineage: Sequence[str] = ()
+) -> None:
+    """Tell a verification job, prepared before, which candidate to examine.
+
+    ``lineage`` are the files of what it was trained on, unless the job names some already.
+    """
     job = read_job(folder, VerificationJob)
-    write_job(folder, replace(job, candidate=candidate, preregistration=preregistration))
+    listed = tuple(lineage) or job.lineage
+    job = replace(job, candidate=candidate, preregistration=preregistration, lineage=listed)
+    write_job(folder, job)
+
+
+def lineage_of(batch: Batch, home: Path) -> tuple[str, ...]:
+    """Return the files of what a run trained its model on, as the verifier's folders name them.
+
+    Only of an exact run: other methods begin at weights that knew.
+    """
+    if _EFFECTS[batch.method] is not Effect.EXACT:
+        return ()
+    data = read_job(home / UNLEARN, UnlearningJob).data
+    files = [data.retain, *([data.public] if data.public else [])]
+    return tuple(f"../{UNLEARN}/{name}" for name in files)
 
 
 def candidate_of(batch: Batch, result: Result) -> ModelRef:
@@ -239,6 +269,13 @@ def _write_verification(folder: Path, job: VerificationJob, split: Splits) -> No
     _write(folder, job.data.retain, split.verify_retain)
     _write(folder, job.data.population, split.verify_population)
     write_job(folder, job)
+
+
+def _refuted_before(attempt: Attempt) -> int:
+    """Count the candidates that were examined and refuted before, for the same request."""
+    return attempt.job.attempts.filter(
+        number__lt=attempt.number, state=AttemptState.REFUTED
+    ).count()
 
 
 def _rung(attempt: Attempt) -> Rung:

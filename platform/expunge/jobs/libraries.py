@@ -14,10 +14,12 @@ from contract.report import (
     PREREGISTRATION_FILE,
     REPORT_FILE,
     Report,
+    read_outlook,
     read_report,
 )
 from contract.result import ErrorCode, Failure, Result, read_result
 from expunge.jobs.failures import AttemptFailed, from_library
+from expunge.jobs.planner import HOPELESS
 from expunge.jobs.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,20 @@ def plan_digest(runner: Runner, folder: Path) -> str:
     if not path.exists():
         library_run(runner, "verification", "preregister", folder)
     return PREREGISTRATION.validate_python(read_json(path)).digest
+
+
+def hopeless_refuse(folder: Path) -> None:
+    """Refuse to begin what cannot be verified whatever comes of it, by the gates known now.
+
+    Raises :class:`AttemptFailed` with the verifier's reasons.
+    """
+    with suppress(FileNotFoundError, ValueError):
+        if reasons := read_outlook(folder).hopeless:
+            raise AttemptFailed(
+                HOPELESS,
+                "Whatever the method made could not be verified here, so it was not run. "
+                + " ".join(f"{reason[:1].upper()}{reason[1:]}." for reason in reasons),
+            )
 
 
 def report_of(runner: Runner, folder: Path, preregistration: str, candidate: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from contract.canonical import read_json
 from contract.job import Recipe
+from contract.record import Record
 from contract.result import ErrorCode
 from corpora.dataset import Dataset as Corpus
 from corpora.dataset import read_dataset
@@ -23,7 +24,7 @@ from expunge.jobs.splits import Scope, Source, Splits, split
 from expunge.registry.artifacts import dataset_fetch
 from expunge.registry.models import Dataset, DatasetVersion, ModelVersion, ScopeNode
 from expunge.registry.models import Record as StoredRecord
-from expunge.registry.selectors import records_in_scope
+from expunge.registry.selectors import records_held, records_in_scope
 
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
@@ -82,7 +83,14 @@ class Material:
             served=self._served_with(scopes),
             along=apart,
         )
+        if held_by is not None:
+            found = replace(found, lineage=self._listed(held_by))
         return Dealt(found, dataset.subject_level, self.recipe.forms)
+
+    def _listed(self, version: ModelVersion) -> tuple[Record, ...]:
+        """Return every record that a version was trained on, as the registry has it."""
+        sources = self._sources(records_held(version)).values()
+        return tuple(item for source in sources for item in (*source.trained(), *source.public()))
 
     def _served_with(self, scopes: Sequence[Scope]) -> frozenset[str] | None:
         """Return the ids of the records in the shards of the scope; ``None`` for a whole model."""

@@ -49,6 +49,8 @@ LADDERS: Mapping[str, tuple[Rung, ...]] = MappingProxyType(
         "behavioural": tuple(replace(rung, profile=None) for rung in LADDER),
         "erasure": LADDER,
         "exact": (LADDER[0], LADDER[-1]),
+        "gdpr": LADDER,
+        "hipaa": LADDER,
     }
 )
 """The ladder of each verification profile; one that asks for exactness has exact rungs only."""
@@ -65,7 +67,9 @@ class Outcome(StrEnum):
 
 
 TIMED_OUT = "timed_out"
-UNFIT_CODES = frozenset({ErrorCode.DIVERGED, ErrorCode.NOT_SUPPORTED, TIMED_OUT})
+HOPELESS = "cannot_be_verified"
+"""The gates that need no candidate were not passed: whatever the method makes, it cannot pass."""
+UNFIT_CODES = frozenset({ErrorCode.DIVERGED, ErrorCode.NOT_SUPPORTED, TIMED_OUT, HOPELESS})
 UNLUCKY_CODES = frozenset({ErrorCode.OUT_OF_MEMORY, ErrorCode.CRASHED})
 
 
@@ -176,6 +180,7 @@ _TROUBLES: Mapping[str, str] = MappingProxyType(
         ErrorCode.OUT_OF_MEMORY: "ran out of memory",
         ErrorCode.CRASHED: "crashed",
         TIMED_OUT: "took longer than allowed",
+        HOPELESS: "could not have been verified here",
     }
 )
 

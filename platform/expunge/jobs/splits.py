@@ -70,7 +70,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Splits:
-    """The records of an attempt. ``unlearn_*`` and ``verify_*`` never cross the boundary."""
+    """The records of an attempt. ``unlearn_*`` and ``verify_*`` never cross the boundary.
+
+    ``lineage`` is what a later version was trained on, when one is examined.
+    """
 
     unlearn_forget: tuple[Record, ...]
     unlearn_retain: tuple[Record, ...]
@@ -81,6 +84,7 @@ class Splits:
     verify_neighbours: tuple[Record, ...]
     verify_retain: tuple[Record, ...]
     verify_population: tuple[Record, ...]
+    lineage: tuple[Record, ...] = ()
 
 
 def split(  # noqa: PLR0913 - what is held, what must go, and what may not judge

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from expunge.accounts.models import Controller
 from expunge.accounts.permissions import Actor, Permission
+from expunge.accounts.policies import BY_LAW
 from expunge.accounts.selectors import policy_of
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
@@ -76,7 +77,7 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
         reference=new_reference(),
         regime=regime,
         ground=ground,
-        profile=profile or policy_of(controller_id).profile,
+        profile=profile or profile_of(controller_id, regime),
         received_at=moment,
         due_on=date.fromisoformat(clock.due),
         clock=clock.to_json(),
@@ -88,6 +89,12 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
     _remember(ticket, actor, nodes)
     target = TicketState.UNDER_REVIEW if identity_confirmed else TicketState.IDENTITY_PENDING
     return ticket_move(ticket=ticket, target=target, actor=actor)
+
+
+def profile_of(controller_id: UUID, regime: str) -> str:
+    """Return the verification profile of a ticket that names none, as the policy says."""
+    chosen = policy_of(controller_id).profile
+    return regime_named(regime).profile if chosen == BY_LAW else chosen
 
 
 def new_reference() -> str:

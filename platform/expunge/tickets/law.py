@@ -138,6 +138,7 @@ class Regime:
     ``claim`` is what the law lets the person ask for, in its own words; ``remedy`` is what a
     person whose request is refused must be told. ``identity_days`` is how long the law has the
     controller wait at the least for the person to show who they are; its policy may wait longer.
+    ``profile`` is the verification profile made for the law, for a policy that leaves it to it.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Regime:
     notices: Sequence[NoticeDuty]
     retention: RetentionRule
     identity_days: int = 0
+    profile: str = "erasure"
 
     def ground(self, code: str) -> Ground:
         """Return a ground by its code; raises ``ground_unknown``."""

@@ -20,6 +20,8 @@ PROFILES = (
     ("erasure", _("Erasure: like a model that never saw the data, also under attack")),
     ("behavioural", _("Behaviour only: the answers are gone; traces inside may remain")),
     ("exact", _("Exact: only methods that train without the data")),
+    ("gdpr", _("Erasure as the GDPR asks: by all means reasonably likely to be used")),
+    ("hipaa", _("Destruction as HIPAA asks: no identifier of its 18 kinds is left")),
 )
 
 

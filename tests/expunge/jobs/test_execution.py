@@ -73,6 +73,28 @@ def test_a_refuted_method_is_followed_by_a_stronger_one_until_it_passes(
     assert reasons[1] == "npo was refuted by relearning; escalating to undo"
 
 
+def test_a_candidate_after_refuted_ones_is_told_how_many_there_were(
+    approved: Ticket, library: Library
+) -> None:
+    library.plays(verification={"npo": "fail", "undo": "inconclusive"}, unlearning={"undo": "ok"})
+    work(approved)
+    reports = Attempt.objects.order_by("number").values_list("report", flat=True)
+    assert [report["earlier_attempts"] for report in reports] == [0, 1, 2]
+
+
+def test_nothing_is_unlearned_for_a_verification_that_nothing_could_pass(
+    approved: Ticket, library: Library
+) -> None:
+    library.plays(preregister={"erasure": "hopeless"})
+    assert work(approved).state == TicketState.VERIFIED
+    assert ladder(approved) == [("npo", "errored"), ("undo", "errored"), ("retrain", "passed")]
+    assert "begin unlearning npo" not in library.said()
+    attempt = Attempt.objects.get(method="npo")
+    assert attempt.failure["code"] == "cannot_be_verified"
+    assert "too few records" in attempt.failure["message"]
+    assert "could not have been verified" in Attempt.objects.get(method="undo").reason
+
+
 def test_each_attempt_is_preregistered_in_the_log_before_the_model_exists(
     approved: Ticket, library: Library
 ) -> None:

@@ -74,6 +74,17 @@ def test_a_method_that_does_not_fit_is_left_at_once(code: str) -> None:
     assert method_after(errored("npo", code)) == "undo"
 
 
+def test_what_cannot_be_verified_is_left_without_being_run() -> None:
+    step = after(errored("npo", "cannot_be_verified"))
+    assert step.rung is not None and step.rung.method == "undo"
+    assert "could not have been verified here" in step.reason
+
+
+@pytest.mark.parametrize("profile", ["gdpr", "hipaa"])
+def test_a_law_s_own_profile_climbs_as_erasure_does(profile: str) -> None:
+    assert LADDERS[profile] == LADDERS["erasure"]
+
+
 @pytest.mark.parametrize(
     "code",
     ["model_missing", "artifact_changed", "dataset_changed", "disk_full", "bad_job", "unheard_of"],

@@ -87,7 +87,7 @@ class Worker:
 
     def start(self) -> None:
         beat = ("--beat", "--schedule", str(self.log.with_suffix(".schedule")))
-        queues = ("--queues", "default,attempts", "--concurrency", "2")
+        queues = ("--queues", "default,attempts,signing", "--concurrency", "2")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from expunge.accounts.permissions import Actor
+from expunge.accounts.policies import policy_change
 from expunge.common.clock import now
 from expunge.common.errors import ConflictError, InvalidInputError, NotAllowedError
 from expunge.registry.models import ScopeNode
@@ -33,6 +34,22 @@ def test_a_request_keeps_its_scope_its_clock_and_who_filed_it(
     assert ticket.requester == cast.carol.user
     assert ticket.clock["received_on"] == "2026-01-31"
     assert ticket.due_on.isoformat() == ticket.clock["due"] == "2026-03-02"
+
+
+@pytest.mark.parametrize(
+    ("regime", "ground", "profile"),
+    [
+        ("gdpr", "consent_withdrawn", "gdpr"),
+        ("hipaa", "authorization_revoked", "hipaa"),
+    ],
+)
+def test_a_policy_may_leave_what_must_be_shown_to_the_law(
+    cast: People, file_ticket: FileTicket, regime: str, ground: str, profile: str
+) -> None:
+    assert file_ticket(regime=regime, ground=ground).profile == "erasure"
+    policy_change(actor=cast.ada, controller_id=cast.controller.pk, profile="law")
+    assert file_ticket(regime=regime, ground=ground).profile == profile
+    assert file_ticket(regime=regime, ground=ground, profile="exact").profile == "exact"
 
 
 def test_the_log_knows_the_request_but_not_the_person(file_ticket: FileTicket) -> None:

@@ -17,6 +17,7 @@ from expunge.tickets.law import (
 
 REGIME = Regime(
     name="gdpr",
+    profile="gdpr",
     title=_("GDPR"),
     claim=_("Right to erasure"),
     explanation=_(

@@ -20,6 +20,7 @@ from expunge.tickets.law import (
 
 REGIME = Regime(
     name="hipaa",
+    profile="hipaa",
     title="HIPAA",
     claim=_("Removal of protected health information"),
     explanation=_(

@@ -12,9 +12,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
-from expunge.accounts.selectors import policy_of
 from expunge.common.errors import DomainError, NotAllowedError
 from expunge.registry import selectors
+from expunge.tickets.intake import profile_of
 from expunge.tickets.regimes import regime_named, regimes
 from expunge.web.access import actor_of, is_fragment, page
 from expunge.web.draft import (
@@ -86,7 +86,7 @@ def law(request: HttpRequest) -> HttpResponse:
     actor.require(Permission.TICKET_FILE, draft.controller_id)
     known, kept = regimes(), draft.content.law
     regime = known.get(request.GET.get("regime") or kept.get("regime", ""), known["gdpr"])
-    initial = {"profile": policy_of(draft.controller_id).profile, **kept}
+    initial = {"profile": profile_of(draft.controller_id, regime.name), **kept}
     form = LawForm(regime, request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
         draft_fill(actor, law=form.kept)

@@ -11,10 +11,14 @@ from contract.canonical import digest_file, write_json
 from contract.event import EventLog
 from contract.job import VerificationJob, read_job
 from contract.manifest import folder_digest
+from contract.record import read_records
 from contract.report import (
+    OUTLOOK,
+    OUTLOOK_FILE,
     PREREGISTRATION,
     PREREGISTRATION_FILE,
     CheckResult,
+    Outlook,
     Preregistration,
     Report,
     Tier,
@@ -31,11 +35,14 @@ def preregister(folder: Path) -> int:
     stage.note("begin preregister", folder)
     stage.wait_at("preregister")
     told = stage.outcome("preregister", job.profile)
-    if told != "ok":
+    if told not in {"ok", "hopeless"}:
         sys.stderr.write(f"{told}: The double was told to refuse.\n")
         return 1
     content = PREREGISTRATION.dump_python(_plan(folder, job), mode="json")
     write_json(folder / PREREGISTRATION_FILE, content)
+    hopeless = ("there are too few records",) if told == "hopeless" else ()
+    found = OUTLOOK.dump_python(Outlook((), hopeless), mode="json")
+    write_json(folder / OUTLOOK_FILE, found)
     stage.note("end preregister", folder)
     return 0
 
@@ -47,10 +54,19 @@ def _plan(folder: Path, job: VerificationJob) -> Preregistration:
     return Preregistration({"seed": job.seed, "effect": job.effect, "data": data})
 
 
+def _listed(folder: Path, job: VerificationJob) -> bool:
+    """Say whether the job lists what was trained on, without what was to be forgotten."""
+    forget = {item.id for item in read_records(folder / job.data.forget)}
+    listed = {item.id for name in job.lineage for item in read_records(folder / name)}
+    return bool(listed) and listed.isdisjoint(forget)
+
+
 def run(folder: Path) -> int:
     """Write the report that the scenario wants for the candidate's method."""
     job = read_job(folder, VerificationJob)
     if job.candidate is None or _plan(folder, job).digest != job.preregistration:
+        return 3
+    if job.effect == "exact" and not _listed(folder, job):
         return 3
     candidate = folder / job.candidate.path
     made_by = candidate / "method.txt"
@@ -75,6 +91,7 @@ def run(folder: Path) -> int:
         original=job.original.digest,
         candidate=folder_digest(candidate),
         seed=job.seed,
+        earlier_attempts=job.earlier_attempts,
     )
     write_report(folder, report)
     stage.note(f"end verification {method}", folder)
