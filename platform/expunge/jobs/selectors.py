@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
+from pydantic import ValidationError
 
+from contract.report import REPORT, Report
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.clock import now
 from expunge.common.errors import NotFoundError
@@ -146,6 +149,16 @@ def attempt_get(actor: Actor, attempt_id: UUID) -> Attempt:
     if found is None:
         raise NotFoundError("attempt_unknown", _("There is no such attempt for you."))
     return found
+
+
+def attempt_report(attempt: Attempt) -> Report:
+    """Return the report on an attempt; raises ``report_unknown``."""
+    with suppress(ValidationError):
+        if attempt.report:
+            return REPORT.validate_python(attempt.report)
+    raise NotFoundError(
+        "report_unknown", _("This attempt was not examined, so there is no report on it.")
+    )
 
 
 def attempt_progress(attempt: Attempt) -> AttemptProgress:

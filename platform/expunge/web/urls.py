@@ -100,6 +100,7 @@ urlpatterns = [
     path("holds/new/<hold_kind:kind>/", holds.place, name="hold-place"),
     path("holds/<uuid:hold_id>/release/", holds.release, name="hold-release"),
     path("attempts/<uuid:attempt_id>/progress/", work.progress, name="progress"),
+    path("attempts/<uuid:attempt_id>/report.html", work.report, name="attempt-report"),
     path("jobs/<uuid:job_id>/cancel/", work.cancel, name="cancel"),
     path("models/", registry.models, name="models"),
     path("models/<uuid:model_id>/", registry.model, name="model"),

@@ -19,6 +19,8 @@ def test_work_is_read_attempt_by_attempt(script: AsScript, grand_tour: Tour) -> 
     assert [item["state"] for item in job["attempts"]] == ["refuted", "passed"]
     attempt = dora.get(f"attempts/{job['attempts'][0]['id']}").json()
     assert attempt["report"]["verdict"] == "fail"
+    page = dora.get(f"attempts/{job['attempts'][0]['id']}/report.html")
+    assert page["Content-Type"].startswith("text/html") and "Verification report" in page.text
     assert dora.get(f"jobs/{job['id']}").json()["id"] == job["id"]
 
 
@@ -41,6 +43,7 @@ def test_mallory_sees_no_work(script: AsScript, grand_tour: Tour) -> None:
         assert mallory.get(f"tickets/{job.ticket_id}/jobs").status_code == 404
         for attempt in job.attempts.all():
             assert mallory.get(f"attempts/{attempt.pk}").status_code == 404
+            assert mallory.get(f"attempts/{attempt.pk}/report.html").status_code == 404
 
 
 def test_the_log_is_read_by_auditors_only(script: AsScript, grand_tour: Tour) -> None:

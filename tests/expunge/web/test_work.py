@@ -31,6 +31,26 @@ def test_a_report_that_cannot_be_read_does_not_break_the_page(
     assert signed_in(grand_tour.people.alice).get(f"/tickets/{ticket.pk}/").status_code == 200
 
 
+def test_the_report_is_a_page_to_keep(signed_in: SignedIn, grand_tour: Tour) -> None:
+    alice, mallory = signed_in(grand_tour.people.alice), signed_in(grand_tour.people.mallory)
+    attempt = Attempt.objects.filter(state=AttemptState.PASSED).first()
+    assert attempt is not None
+    address = f"/attempts/{attempt.pk}/report.html"
+    page = alice.get(f"/tickets/{attempt.job.ticket_id}/").content.decode()
+    assert address in page and "Every estimate against its margin" in page
+    answer = alice.get(address)
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert attempt.report["summary"] in answer.content.decode().replace("&#x27;", "'")
+    assert mallory.get(address).status_code == 404
+
+
+def test_without_a_report_there_is_no_page(signed_in: SignedIn, grand_tour: Tour) -> None:
+    running = Attempt.objects.get(state=AttemptState.RUNNING)
+    alice = signed_in(grand_tour.people.alice)
+    assert alice.get(f"/attempts/{running.pk}/report.html").status_code == 404
+
+
 def test_progress_is_polled_until_the_attempt_is_over(
     signed_in: SignedIn, grand_tour: Tour
 ) -> None:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.api.v1.tickets import LONGEST_TEXT, SubjectOut
+from expunge.jobs.planner import LADDERS
 from expunge.subjects.intake import intake_decline, intake_file
 from expunge.subjects.intake_payload import payload_open
 from expunge.subjects.kinds import DeclineReason, IntakeStanding
@@ -61,7 +62,7 @@ class IntakeTicketIn(serializers.Serializer[Any]):
     subject_name = serializers.CharField(max_length=200, required=False)
     contact = serializers.CharField(max_length=300, required=False)
     profile = serializers.ChoiceField(
-        ["behavioural", "erasure", "exact"],
+        list(LADDERS),
         required=False,
         help_text="What must be shown; as the organisation's policy says when left out.",
     )

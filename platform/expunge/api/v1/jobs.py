@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from contract.page import page_policy, report_page
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.jobs import selectors
@@ -18,6 +21,7 @@ from expunge.jobs.services import job_cancel
 from expunge.jobs.states import AttemptState, JobState
 from expunge.tickets.selectors import ticket_get
 
+PAGE = {(200, "text/html"): OpenApiTypes.STR}
 JOB_STATES = [str(state) for state in JobState]
 ATTEMPT_STATES = [str(state) for state in AttemptState]
 
@@ -119,3 +123,15 @@ class OneAttempt(Resource):
     def get(self, request: Request, attempt_id: UUID) -> Response:
         """Return an attempt with its result, its report, or why it could not be run."""
         return Response(AttemptOut(selectors.attempt_get(self.actor, attempt_id)).data)
+
+
+class AttemptReport(Resource):
+    """The verifier's report on an attempt, to be read by people."""
+
+    needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
+
+    @extend_schema(operation_id="attempts_report", responses=PAGE)
+    def get(self, request: Request, attempt_id: UUID) -> HttpResponse:
+        """Return the report as one self-contained page; `report_unknown` where there is none."""
+        found = selectors.attempt_report(selectors.attempt_get(self.actor, attempt_id))
+        return HttpResponse(report_page(found), headers={"Content-Security-Policy": page_policy()})

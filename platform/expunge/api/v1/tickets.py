@@ -15,6 +15,7 @@ from expunge.api.filters import ORDERINGS, tickets_filtered
 from expunge.api.resource import ListResource, Resource
 from expunge.api.v1 import examples
 from expunge.api.v1.fields import NodeOut, PersonOut
+from expunge.jobs.planner import LADDERS
 from expunge.tickets import selectors
 from expunge.tickets.models import Outcome, Ticket
 from expunge.tickets.payload import TicketPayload
@@ -140,7 +141,7 @@ class TicketIn(serializers.Serializer[Any]):
     )
     received_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     profile = serializers.ChoiceField(
-        ["behavioural", "erasure", "exact"],
+        list(LADDERS),
         required=False,
         help_text="What must be shown; as the organisation's policy says when left out.",
     )

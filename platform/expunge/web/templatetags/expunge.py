@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from contract.drawing import charts
-from contract.report import Chart, Estimate, Verdict
+from contract.drawing import charts, forest
+from contract.report import Chart, Estimate, Report, Verdict
 from expunge.jobs.states import AttemptState, JobState, ReviewState
 from expunge.tickets import citations
 from expunge.tickets.listing import Order
@@ -278,6 +278,13 @@ def hex_short(data: bytes) -> str:
 def chart_svg(chart: Chart) -> SafeString:
     """Return a chart as inline SVG; every text in it is escaped where it is drawn."""
     return mark_safe(charts.chart_svg(chart))  # noqa: S308 - our own SVG, escaped there
+
+
+@register.simple_tag
+def forest_plot(report: Report) -> SafeString:
+    """Return every estimate against its margin as inline SVG; empty when none has a margin."""
+    drawn = forest.forest_svg("Every estimate against its margin", report.checks)
+    return mark_safe(drawn)  # noqa: S308 - our own SVG, escaped there
 
 
 @register.filter

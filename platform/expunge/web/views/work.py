@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from expunge.jobs.selectors import attempt_get
+from contract.page import page_policy, report_page
+from expunge.jobs.selectors import attempt_get, attempt_report
 from expunge.jobs.services import job_cancel
 from expunge.jobs.states import ATTEMPT_OVER, AttemptState
 from expunge.tickets.selectors import ticket_get
@@ -41,6 +42,20 @@ def progress(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
     over = AttemptState(attempt.state) in ATTEMPT_OVER
     status = STOP_POLLING if over else HTTPStatus.OK
     return render(request, "tickets/progress.html", {"attempt": attempt}, status=status)
+
+
+@page()
+def report(request: HttpRequest, attempt_id: UUID) -> HttpResponse:
+    """Hand out the verifier's report on an attempt as a page to keep."""
+    attempt = attempt_get(actor_of(request), attempt_id)
+    name = f"{attempt.job.ticket.reference}-{attempt.number}.html"
+    return HttpResponse(
+        report_page(attempt_report(attempt)),
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Security-Policy": page_policy(),
+        },
+    )
 
 
 @page("POST")
