@@ -1,23 +1,13 @@
-"""Fix a plan, run a job folder, or print which checks exist.
+"""Fix a plan, run a job folder, run a standard benchmark, or print which checks exist.
 
-``python -m verification preregister FOLDER``, ``... run FOLDER`` and ``... catalog``.
+``python -m verification preregister FOLDER``, ``... run FOLDER``, ``... report FOLDER``,
+``... catalog`` and ``... benchmark NAME --model PATH --data PATH`` (see
+:mod:`verification.benchmarks`).
 
-By hand, a job is a folder with record files and a ``job.json``::
-
-    from dataclasses import replace
-    from pathlib import Path
-    from contract.job import ModelRef, VerificationJob, write_job
-    from contract.manifest import folder_digest
-    from verification.run import preregister, run
-
-    folder = Path("attempt")
-    before, after = Path("models/v1").resolve(), Path("models/v2").resolve()
-    job = VerificationJob(ModelRef(str(before), folder_digest(before)))
-    write_job(folder, job)  # data/{forget,twins,neighbours,retain}.jsonl are there already
-    digest = preregister(folder)  # before the unlearned model exists
-    write_job(folder, replace(
-        job, candidate=ModelRef(str(after), folder_digest(after)), preregistration=digest))
-    run(folder)  # writes attempt/report.json
+A job is a folder with record files (``data/forget.jsonl``, ``twins``, ``neighbours``, ``retain``)
+and a ``job.json`` (:class:`contract.job.VerificationJob`); ``preregister`` it before the unlearned
+model exists, name the candidate and the digest in ``job.json``, ``run`` it. To verify without a
+folder, call :func:`verification.verify`.
 
 Exit codes: 0 a verdict was reached, whichever; 1 failed, with a report that says why.
 """
@@ -30,10 +20,14 @@ import sys
 from pathlib import Path
 
 from contract.catalog import CATALOG, Catalog
+from contract.page import write_page
+from contract.report import read_report
 from contract.result import JobError
+from verification.benchmarks import running as benchmarks
 from verification.profiles import PROFILES
 from verification.registry import attacks, checks
 from verification.run import preregister, run
+from verification.summary import text_of
 
 
 def catalog() -> Catalog:
@@ -51,23 +45,50 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m verification", description=__doc__.split("\n")[0]
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, purpose in (
-        ("preregister", "fix the plan before the candidate exists, and print its digest"),
-        ("run", "verify the candidate and write report.json"),
-    ):
-        commands.add_parser(name, help=purpose).add_argument("folder", type=Path)
+    planning = commands.add_parser(
+        "preregister", help="fix the plan before the candidate exists, and print its digest"
+    )
+    running = commands.add_parser(
+        "run", help="verify the candidate, write report.json and .html, and print what they say"
+    )
+    reporting = commands.add_parser("report", help="make report.html from report.json once more")
+    for command in (planning, running, reporting):
+        command.add_argument("folder", type=Path)
     commands.add_parser("catalog", help="print the checks, attacks and profiles as JSON")
+    benchmark = commands.add_parser("benchmark", help="run a standard benchmark on one model")
+    benchmarks.add_arguments(benchmark)
     options = parser.parse_args(arguments)
+    if options.command == "benchmark":
+        return benchmarks.command(options)
     if options.command == "catalog":
         content = CATALOG.dump_python(catalog(), mode="json")
         sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
         return 0
     if options.command == "run":
-        return run(options.folder)
+        return _run(options.folder)
+    if options.command == "report":
+        return _report(options.folder)
     try:
         sys.stdout.write(preregister(options.folder) + "\n")
     except JobError as error:
         sys.stderr.write(f"{error.code}: {error.message}\n")
+        return 1
+    return 0
+
+
+def _run(folder: Path) -> int:
+    """Run a folder and print the report as plain text."""
+    code = run(folder)
+    sys.stdout.write(text_of(read_report(folder)))
+    return code
+
+
+def _report(folder: Path) -> int:
+    """Make the page of a report that is there."""
+    try:
+        write_page(folder, read_report(folder))
+    except (FileNotFoundError, ValueError):
+        sys.stderr.write("the folder holds no report.json that can be read; run it first\n")
         return 1
     return 0
 
