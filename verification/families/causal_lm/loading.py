@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from contract.canonical import read_json
 from contract.manifest import ADAPTER_FILE, adapter_base
@@ -20,6 +20,8 @@ from verification.families.causal_lm.model import CausalLM
 
 SHARDS_FILE = "shards.json"
 CONFIG_FILE = "config.json"
+TOKENIZER_FILE = "tokenizer_config.json"
+GENERAL_TOKENIZERS = frozenset({"PreTrainedTokenizerFast", "TokenizersBackend"})
 
 
 def load(
@@ -104,10 +106,16 @@ def _base_of(path: Path) -> Path:
 
 def _tokenizer(adapter: Path | None, folder: Path) -> Any:
     """Return the adapter's own tokenizer if it has one, and the base's otherwise."""
-    own = adapter is not None and (adapter / "tokenizer_config.json").is_file()
-    return AutoTokenizer.from_pretrained(
-        adapter if own else folder, local_files_only=True, trust_remote_code=False
-    )
+    if adapter is not None and (adapter / TOKENIZER_FILE).is_file():
+        folder = adapter
+    try:
+        named = read_json(folder / TOKENIZER_FILE).get("tokenizer_class")
+    except (OSError, ValueError):
+        named = None
+    # A tokenizer saved as a general one is what its file says, whatever the model's class is used
+    # to: the automatic choice would read it as Qwen's because the model is one.
+    kind = PreTrainedTokenizerFast if named in GENERAL_TOKENIZERS else AutoTokenizer
+    return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def _composed(model: Any, adapter: Path) -> Any:
