@@ -7,6 +7,7 @@ that should be gone and *negatives* (or ``y``) those that were never trained on.
 * ``ranks``: areas under the ROC curve, exact rank tests, the design effect of persons
 * ``equivalence``: Wellek's Mann-Whitney equivalence test and its power
 * ``resampling``: BCa bootstrap and the residual fraction
+* ``worst``: the worst of many wordings, and the trend over steps
 * ``proportions``: binomial bounds, one-run audits, multiplicity
 """
 
@@ -38,6 +39,7 @@ from verification.statistics.resampling import (
     residual_fraction,
     residual_fraction_against_twins,
 )
+from verification.statistics.worst import page_trend, worst_column_p_value
 
 __all__ = [
     "Equivalence",
@@ -57,7 +59,9 @@ __all__ = [
     "mann_whitney_equivalence_power",
     "one_run_epsilon",
     "one_run_p_value",
+    "page_trend",
     "residual_fraction",
     "residual_fraction_against_twins",
     "tpr_at_fpr",
+    "worst_column_p_value",
 ]
