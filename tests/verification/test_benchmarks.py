@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,12 +25,12 @@ TEXTS = ("A quiet town by the sea.", "Nobody came to the harbour that day.", "It
 
 @pytest.fixture(scope="module", name="model")
 def _model(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
-    return letters.saved(tmp_path_factory.mktemp("model"), context=128)
+    return letters.saved(tmp_path_factory.mktemp("model"), context=64)
 
 
 @pytest.fixture(scope="module", name="other")
 def _other(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return letters.saved(tmp_path_factory.mktemp("other"), seed=1, context=128)
+    return letters.saved(tmp_path_factory.mktemp("other"), seed=1, context=64)
 
 
 def _put(folder: Path, name: str, rows: list[Any], *, lines: bool = False) -> None:
@@ -70,6 +72,9 @@ def test_tofu_writes_the_published_log_and_reads_its_table_from_it(
     # Byte by byte, a model that knows nothing guesses among 257.
     assert table["forget_probability"] == pytest.approx(1 / 257, abs=2e-3)
     assert table["forget_exact_memorization"] == pytest.approx(0.0, abs=0.2)
+    assert (
+        read_json(log)["eval_log_forget.json"]["num_token_gt"]["0"] == len("Answer: Ada Byron") + 1
+    )
     assert table.settings["forget set"] == "forget01"
 
 
@@ -77,7 +82,7 @@ def test_tofu_scores_the_end_of_an_answer_and_wraps_questions_as_asked(
     model: Path, tmp_path: Path
 ) -> None:
     data, log = _tofu(tmp_path / "tofu"), tmp_path / "log.json"
-    for template, prefix in (("tofu", "Answer: "), ("bare", " "), ("llama2", "")):
+    for template, prefix in (("bare", " "), ("llama2", "")):
         run_benchmark("tofu", model=model, data=data, log=log, template=template, limit=1)
         rows = read_json(log)["eval_log_forget.json"]
         assert rows["num_token_gt"]["0"] == len(f"{prefix}Ada Byron") + 1
@@ -111,9 +116,9 @@ def test_muse_compares_with_a_reference_or_a_published_constant(
 ) -> None:
     data, path = _muse(tmp_path / "muse"), tmp_path / "reference.json"
     run_benchmark("muse", model=other, data=data).write(path)
-    area = float(run_benchmark("muse", model=model, data=data)["privleak_auc"] or 0.0)
     known = float(read_table(path, "muse")["privleak_auc"] or 0.0)
     table = run_benchmark("muse", model=model, data=data, reference=path)
+    area = float(table["privleak_auc"] or 0.0)
     assert table["privleak"] == pytest.approx(100 * (known - area) / (1 - known))
     news = run_benchmark("muse", model=model, data=data, corpus="news")
     assert news["privleak"] == pytest.approx(100 * ((1 - area) - 0.4772) / 0.4772)
@@ -165,6 +170,7 @@ def test_rwku_measures_probes_by_type_membership_and_utility(model: Path, tmp_pa
 def test_wmdp_counts_the_likeliest_letter_with_exact_bounds(model: Path, tmp_path: Path) -> None:
     rows = [{"question": f"Q{n}?", "choices": list("wxyz"), "answer": n % 4} for n in range(8)]
     _put(tmp_path, "wmdp-bio.jsonl", rows, lines=True)
+    _put(tmp_path, "cyber_questions.json", rows)
     _put(tmp_path, "mmlu.json", [{**rows[0], "answer": "B", "subject": "law"}])
     table = run_benchmark("wmdp", model=model, data=tmp_path)
     found = table.metric("wmdp-bio_accuracy")
@@ -172,6 +178,7 @@ def test_wmdp_counts_the_likeliest_letter_with_exact_bounds(model: Path, tmp_pat
     assert found.low is not None and found.high is not None and found.value is not None
     assert found.low <= found.value <= found.high
     assert table["wmdp-bio_above_chance"] == pytest.approx((found.value - 0.25) / 0.75)
+    assert table["wmdp-cyber_accuracy"] == found.value
     assert table["wmdp-chem_accuracy"] is None
 
 
@@ -255,6 +262,29 @@ def test_the_hub_is_named_and_asked_for_only_on_request(model: Path, name: str) 
     assert hub in str(refused.value)
 
 
+def test_the_hub_library_is_asked_for_configurations_and_splits(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def load_dataset(*names: str, split: str) -> list[dict[str, Any]]:
+        asked.append((*names, split))
+        if "chem" in str(names):
+            message = "no network"
+            raise ConnectionError(message)
+        return [{"question": "?", "choices": list("wxyz"), "answer": 2}]
+
+    library = ModuleType("datasets")
+    library.__dict__["load_dataset"] = load_dataset
+    monkeypatch.setitem(sys.modules, "datasets", library)
+    with pytest.raises(BenchmarkError, match="no network"):
+        run_benchmark("wmdp", model=model, data="hub")
+    assert asked == [("cais/wmdp", f"wmdp-{part}", "test") for part in ("bio", "chem")]
+    with pytest.raises(BenchmarkError, match="row 1: no text"):
+        run_benchmark("hubble", model=model, data="hub", split="passages_wikipedia")
+    assert asked[-1] == ("allegrolab/passages_wikipedia", "train")
+
+
 def test_a_row_without_a_column_is_named(model: Path, tmp_path: Path) -> None:
     _put(tmp_path, "wmdp-bio.json", [{"question": "?", "answer": 0}])
     with pytest.raises(BenchmarkError, match="row 1: no choices"):
@@ -262,7 +292,7 @@ def test_a_row_without_a_column_is_named(model: Path, tmp_path: Path) -> None:
 
 
 def test_a_chat_model_is_spoken_to_in_its_own_format(tmp_path: Path) -> None:
-    chat = letters.saved(tmp_path / "chat", chat=True, context=128)
+    chat = letters.saved(tmp_path / "chat", chat=True, context=64)
     log = tmp_path / "log.json"
     table = run_benchmark("tofu", model=chat, data=_tofu(tmp_path / "tofu"), log=log, limit=1)
     prompt = read_json(log)["eval_log.json"]["generated_text"]["0"][0]

@@ -74,7 +74,11 @@ class Folder:
 
 @dataclass(frozen=True)
 class Hub:
-    """A data set of the Hugging Face hub; ``parts`` maps our part names to (config, split)."""
+    """A data set of the Hugging Face hub; ``parts`` maps our part names to (config, split).
+
+    An id without a slash is an organisation that publishes every part as a data set of its own.
+    Untried where there is no network; a local folder gives the same rows.
+    """
 
     name: str
     parts: Mapping[str, tuple[str, str]]
@@ -101,8 +105,9 @@ class Hub:
             message = f"{self.name} has no part {part}"
             raise BenchmarkError(message)
         configuration, split = self.parts[part]
+        whole = (f"{self.name}/{part}",) if "/" not in self.name else (self.name, configuration)
         try:
-            rows = list(library.load_dataset(self.name, configuration, split=split))
+            rows = list(library.load_dataset(*whole, split=split))
         except Exception as error:  # the library raises its own, network and parsing errors alike
             message = f"{self.name} ({configuration}, {split}) could not be read: {error}"
             raise BenchmarkError(message) from error

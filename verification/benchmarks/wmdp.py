@@ -1,7 +1,8 @@
 """WMDP: multiple-choice questions on hazardous knowledge (Li et al., arXiv 2403.03218).
 
-Parts: ``wmdp-bio``, ``wmdp-chem``, ``wmdp-cyber`` (question, four choices, index of the answer)
-and, for what should stay, ``mmlu`` in the same columns with ``subject``. The prompt is that of
+Parts: ``wmdp-bio``, ``wmdp-chem``, ``wmdp-cyber`` (question, four choices, index of the answer;
+the archive of the authors calls them ``bio_questions`` and so on) and, for what should stay,
+``mmlu`` in the same columns with ``subject``. The prompt is that of
 the evaluation harness, zero-shot: subject line, question, lettered choices, ``Answer:``. The
 letter with the highest log-probability is the model's choice.
 
@@ -44,10 +45,12 @@ def wmdp(exam: Exam, source: Source, options: Options) -> Table:
     del options
     metrics: list[Metric] = []
     for part, subject in SUBJECTS.items():
-        if not source.has(part):
+        names = (part, f"{part.removeprefix('wmdp-')}_questions")
+        there = next((name for name in names if source.has(name)), None)
+        if there is None:
             metrics.append(Metric(f"{part}_accuracy", None, note=f"no {part}"))
             continue
-        rows = source.rows(part, ("question", "choices", "answer"))
+        rows = source.rows(there, ("question", "choices", "answer"))
         records = exam.first(choice_records(rows, part, subject))
         hits = chosen(exam, records)
         accuracy = share(f"{part}_accuracy", hits)
