@@ -44,16 +44,16 @@ TOLERANCE = 0.02
 class Inside:
     """What the layers say about one answer.
 
-    ``states`` [layers + 1, hidden] is the mean residual stream over the answer's positions,
-    ``first`` the stream where the first answer token is predicted; ``log_probs``
-    [layers + 1, tokens] what the lens gives the true tokens. ``ranks`` [layers + 1 - order, 1 +
-    wrong answers], by lens (``head`` has order 0, ``change`` 1, ``bend`` 2), holds the ranks of
-    the first tokens, the true one in front; row ``i`` belongs to layer ``i + order``.
+    ``states`` [layers + 1, tokens, hidden] is the residual stream where each answer token is
+    predicted, ``log_probs`` [layers + 1, tokens] what the lens gives the true tokens, ``tokens``
+    their ids. ``ranks`` [layers + 1 - order, 1 + wrong answers], by lens (``head`` has order 0,
+    ``change`` 1, ``bend`` 2), holds the ranks of the first tokens, the true one in front; row
+    ``i`` belongs to layer ``i + order``.
     """
 
     states: NDArray[np.float32]
-    first: NDArray[np.float32]
     log_probs: NDArray[np.float64]
+    tokens: tuple[int, ...]
     ranks: Mapping[Lens, NDArray[np.int64]]
     uniform: float
 
@@ -135,9 +135,9 @@ def _read(
     states = torch.stack([stream.float().cpu() for stream in streams]).split(counts, dim=1)
     return [
         Inside(
-            states=states[row].mean(dim=1).numpy(),
-            first=states[row][:, 0].numpy(),
+            states=states[row].numpy(),
             log_probs=own[row].numpy(),
+            tokens=batch[row].answer,
             ranks={
                 name: torch.stack([layer[row] for layer in found]).numpy()
                 for name, found in ranks.items()
