@@ -16,7 +16,14 @@ from verification.checks.extended_membership import Settings as Closer
 from verification.checks.extended_membership import extended_membership
 from verification.checks.membership import Settings, membership
 from verification.perturbed import Frequencies, copies_of, prefix_of, prefixed
-from verification.separation import Scored, area, caught, privacy_leak, separation_verdict
+from verification.separation import (
+    Scored,
+    area,
+    caught,
+    odds,
+    privacy_leak,
+    separation_verdict,
+)
 from verification.signals import NotFiniteError, Signals
 from verification.signals.gradients import gradient_norms
 from verification.spec import Context
@@ -191,6 +198,10 @@ def test_few_false_alarms_are_counted_strictly_and_the_floor_is_named() -> None:
     found = caught("Loss", scored, 0.1, 0.05)
     assert found.value == 0.5 and found.low is not None and found.low < 0.5
     assert "finest step 10.0%" in found.name and found.null == 0.1
+
+
+def test_an_attacker_who_finds_the_records_strange_guesses_the_other_way_round() -> None:
+    assert odds(Estimate("x", 0.1)) == odds(Estimate("x", 0.9)) == "90%"
 
 
 def test_priv_leak_turns_the_interval_round_and_knows_its_reference() -> None:

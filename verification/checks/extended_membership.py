@@ -38,7 +38,7 @@ from verification.scores import (
     neighbourhood_score,
     recall_score,
 )
-from verification.separation import Scored, area, areas_chart, caught, separation_verdict
+from verification.separation import Scored, area, areas_chart, caught, odds, separation_verdict
 from verification.signals.gradients import gradient_norms
 from verification.spec import Context
 
@@ -257,18 +257,18 @@ def _reading(
     worst = max(estimates, key=lambda item: abs(item.value - item.null))
     whole = f"{len(context.records.forget)} records and {len(context.records.twins)} of strangers"
     scope = f"Asked of {len(asked.forget)} and {asked.controls} of {whole}."
-    name, odds = worst.name.removesuffix(", AUC"), f"{worst.value:.0%}"
+    name, share = worst.name.removesuffix(", AUC"), odds(worst)
     if verdict is Verdict.PASS:
-        said = f"None of the closer attacks does better than guessing (furthest: {name}, {odds})."
+        said = f"None of the closer attacks does better than guessing (furthest: {name}, {share})."
     elif verdict is Verdict.FAIL:
         said = (
-            f"The closer attack {name} picks the right one of two records in {odds} of cases "
+            f"The closer attack {name} picks the right one of two records in {share} of cases "
             "(50% is guessing): the person's records leave a trace."
         )
     else:
         said = (
             f"The closer attack furthest from guessing ({name}) picks the right one of two "
-            f"records in {odds} of cases; with this many records that does not settle it."
+            f"records in {share} of cases; with this many records that does not settle it."
         )
     return f"{said} {scope}"
 

@@ -17,7 +17,7 @@ Limits: it asks in the trained wording only; knowledge that shows in other words
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +37,7 @@ from verification.separation import (
     areas_chart,
     caught,
     distribution,
+    odds,
     privacy_leak,
     separation_verdict,
 )
@@ -90,7 +91,7 @@ def membership(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
             check="membership",
             title=TITLE,
             verdict=verdict,
-            reading=_reading(verdict, estimates[0], alpha),
+            reading=_reading(verdict, _furthest(verdict, estimates), alpha),
             reasons=reasons,
             estimates=(*estimates, *_descriptive(context, after, settings)),
             before=earlier,
@@ -187,20 +188,27 @@ def _adjusted(context: Context) -> Scored:
     return _scored(context, rows, "loss")
 
 
-def _reading(verdict: Verdict, loss: Estimate, alpha: float) -> str:
-    odds = f"{loss.value:.0%}"
+def _furthest(verdict: Verdict, estimates: Sequence[Estimate]) -> Estimate:
+    """Return the plainest attack, or the furthest from guessing where one failed the model."""
+    if verdict is not Verdict.FAIL:
+        return estimates[0]
+    return max(estimates, key=lambda item: abs(item.value - item.null))
+
+
+def _reading(verdict: Verdict, found: Estimate, alpha: float) -> str:
+    share = odds(found)
     if verdict is Verdict.PASS:
         return (
             "Shown one record of this person and one of somebody the model never saw, an attacker "
-            f"picks the right one in {odds} of cases: no better than guessing, within the margin."
+            f"picks the right one in {share} of cases: no better than guessing, within the margin."
         )
-    if verdict is Verdict.FAIL or (loss.p_leak or 0.0) < alpha:
+    if verdict is Verdict.FAIL or (found.p_leak or 0.0) < alpha:
         return (
             "An attacker who sees the model's probabilities can tell that this person's records "
-            f"were used: the right one of two is picked in {odds} of cases (50% is guessing)."
+            f"were used: the right one of two is picked in {share} of cases (50% is guessing)."
         )
     return (
-        f"The attacker picks the right one of two records in {odds} of cases; with this many "
+        f"The attacker picks the right one of two records in {share} of cases; with this many "
         "records that is not enough to call it guessing."
     )
 

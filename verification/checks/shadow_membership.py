@@ -43,6 +43,7 @@ from verification.separation import (
     areas_chart,
     caught,
     distribution,
+    odds,
     separation_verdict,
 )
 from verification.shadows import Shadow, people_asked, shadows_of
@@ -194,18 +195,18 @@ def _owners(context: Context, asked: Iterable[Record]) -> list[int]:
 
 def _reading(verdict: Verdict, estimates: Sequence[Estimate], models: int) -> str:
     furthest = max(estimates, key=lambda item: abs(item.value - item.null))
-    name, odds = furthest.name.removesuffix(", AUC"), f"{furthest.value:.0%}"
+    name, share = furthest.name.removesuffix(", AUC"), odds(furthest)
     measured = f"Measured against {models} models whose training is known"
     if verdict is Verdict.PASS:
-        return f"{measured}, no attack does better than guessing (furthest: {name}, {odds})."
+        return f"{measured}, no attack does better than guessing (furthest: {name}, {share})."
     if verdict is Verdict.FAIL:
         return (
-            f"{measured}, the attack {name} picks the right one of two records in {odds} of "
+            f"{measured}, the attack {name} picks the right one of two records in {share} of "
             "cases (50% is guessing): the person's records leave a trace."
         )
     return (
         f"{measured}, the attack furthest from guessing ({name}) picks the right one of two "
-        f"records in {odds} of cases; that does not settle it."
+        f"records in {share} of cases; that does not settle it."
     )
 
 
