@@ -105,6 +105,14 @@ def separation_verdict(
     return Verdict.PASS, ()
 
 
+def odds(found: Estimate) -> str:
+    """Return how often an attacker picks the right one of two records, as a percentage.
+
+    Who finds that records are *stranger* than a stranger's guesses the other way round.
+    """
+    return f"{max(found.value, 1.0 - found.value):.0%}"
+
+
 def distribution(title: str, x_label: str, series: Mapping[str, Floats], bins: int) -> Chart:
     """Return histograms on one scale, from 0 (or the least value) to all but the top 1 %."""
     together = np.concatenate(list(series.values()))
