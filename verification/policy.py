@@ -98,14 +98,17 @@ def settle(profile: Profile, checks: Sequence[CheckResult]) -> tuple[CheckResult
         if item.mandatory and estimate.p_leak is not None
     ]
     adjusted = holm(float(estimate.p_leak or 0.0) for _, estimate in leaks)
+    found: dict[int, list[tuple[float, str]]] = {}
     for (index, estimate), p_value in zip(leaks, adjusted, strict=True):
         if p_value < profile.leak_alpha:
-            reason = (
-                f"{estimate.name}: the records are told from never-trained ones "
-                f"(p = {p_value:.2g} after correction for {len(leaks)} tests)"
-            )
-            item = marked[index]
-            marked[index] = replace(item, verdict=Verdict.FAIL, reasons=(*item.reasons, reason))
+            found.setdefault(index, []).append((p_value, estimate.name))
+    for index, own in found.items():
+        reason = (
+            f"{', '.join(name for _, name in own)}: the records are told from never-trained ones "
+            f"(p = {min(own)[0]:.2g} after correction for {len(leaks)} tests)"
+        )
+        item = marked[index]
+        marked[index] = replace(item, verdict=Verdict.FAIL, reasons=(*item.reasons, reason))
     return tuple(marked)
 
 

@@ -49,8 +49,12 @@ _CLAIM = "Use a method whose claim fits the profile, or a profile that fits the 
 
 
 def label(result: CheckResult) -> str:
-    """Return a result's title, with its attack."""
-    return f"{result.title} ({result.attack})" if result.attack else result.title
+    """Return the short name of a result (its title up to the colon), with its attack."""
+    return f"{_short(result)} ({result.attack})" if result.attack else _short(result)
+
+
+def _short(result: CheckResult) -> str:
+    return result.title.partition(":")[0]
 
 
 def labelled(results: Sequence[CheckResult], verdict: Verdict) -> tuple[str, ...]:
@@ -142,8 +146,8 @@ def _failed(count: str, failed: Sequence[CheckResult], reasons: Sequence[str]) -
         return f"The {count} are not gone: {reasons[0]}."
     if all(item.check == UTILITY for item in failed):
         return f"The model was damaged: the {count} were not found, but what must be kept suffered."
-    names = ", ".join(sorted({label(item) for item in failed if item.check != UTILITY}))
-    return f"The {count} are not gone: {names}."
+    names = dict.fromkeys(_short(item).lower() for item in failed if item.check != UTILITY)
+    return f"The {count} are not gone. Found by: {', '.join(names)}."
 
 
 def _passed(profile: Profile, count: str, mandatory: Sequence[CheckResult]) -> str:

@@ -16,7 +16,7 @@ from contract.drawing.pen import INK, QUIET, RULE, Tone, folded, frame, line, re
 from contract.drawing.scale import Scale, linear, number
 from contract.report import CheckResult, Estimate, Verdict
 
-WIDTH = 400
+WIDTH = 340
 EDGE = 2.5
 LEFT, RIGHT, TOP, LINE = 8, 14, 34, 13.5
 BAND = Tone("band", "#e6eeee")
@@ -90,17 +90,18 @@ def _heading(parts: list[str], result: CheckResult, top: float, width: float) ->
 
 
 def _row(parts: list[str], row: Row, tone: Tone, scale: Scale, top: float) -> float:
-    for words in folded(row.estimate.name.replace("_", " "), scale.end - scale.start, 9.5):
-        parts.append(text(words, LEFT, top + 7, size=9.5, tone=QUIET))
+    for words in folded(row.estimate.name.replace("_", " "), scale.end - scale.start, 10):
+        parts.append(text(words, LEFT, top + 7, size=10, tone=QUIET))
         top += 11.5
-    parts.append(text(row.words, LEFT, top + 7, size=9.5, tone=QUIET))
+    parts.append(text(row.words, LEFT, top + 7, size=10, tone=QUIET))
     middle = top + 19
     parts += _strip(scale, middle)
     start, end = scale.at(row.low), scale.at(row.high)
     parts.append(line(start, middle, max(end, start + 0.8), middle, tone, 2.4))
     parts += [_arrow(scale.start, middle, -1, tone)] if row.low < -EDGE else []
     parts += [_arrow(scale.end, middle, 1, tone)] if row.high > EDGE else []
-    parts.append(_point(scale.at(row.value), middle, tone))
+    if abs(row.value) <= EDGE:
+        parts.append(_point(scale.at(row.value), middle, tone))
     return top + 33
 
 
@@ -120,19 +121,19 @@ def _point(x: float, y: float, tone: Tone) -> str:
 
 
 def _arrow(x: float, y: float, way: int, tone: Tone) -> str:
-    tip, back = number(x + 3 * way), number(x - 4 * way)
+    tip, back = number(x + 3 * way), number(x - 7 * way)
     return (
-        f'<path class="{tone.name}" d="M{tip} {number(y)}L{back} {number(y - 4)}'
-        f'L{back} {number(y + 4)}Z" fill="{tone.colour}"/>'
+        f'<path class="{tone.name}" d="M{tip} {number(y)}L{back} {number(y - 5)}'
+        f'L{back} {number(y + 5)}Z" fill="{tone.colour}"/>'
     )
 
 
 def _heads(scale: Scale) -> Iterator[str]:
     """Yield what the places mean, above everything."""
     for place, words in ((-1.0, "margin"), (0.0, "never seen"), (1.0, "margin")):
-        yield text(words, scale.at(place), TOP - 9, anchor="middle", size=9.5, tone=QUIET)
-    yield text("stranger than a stranger", LEFT, 10, size=9.5, tone=QUIET)
-    yield text("still there", scale.end, 10, anchor="end", size=9.5, tone=QUIET)
+        yield text(words, scale.at(place), TOP - 9, anchor="middle", size=10, tone=QUIET)
+    yield text("stranger than a stranger", LEFT, 10, size=10, tone=QUIET)
+    yield text("still there", scale.end, 10, anchor="end", size=10, tone=QUIET)
 
 
 def _in_words(held: Sequence[tuple[CheckResult, Sequence[Row]]]) -> str:

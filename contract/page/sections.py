@@ -11,7 +11,8 @@ from contract.page.numbers import cost_table, duration, estimates_table, whole
 from contract.page.words import COST, FOREST, GLOSSARY, MARKS, TIERS, meaning
 from contract.report import Chart, CheckResult, Report, Verdict
 
-CHART_WIDTH = 400
+CHART_WIDTH = 340
+MOST_REASONS = 8
 
 
 def mark(verdict: Verdict) -> str:
@@ -50,13 +51,11 @@ def resolved(report: Report) -> str:
     """Return what stands against a pass and what would resolve it."""
     if not report.reasons and not report.remedies:
         return ""
-    return _section(
-        "resolve",
-        "What stands in the way, and what would resolve it",
-        f"{_list(report.reasons)}<h3>What would resolve it</h3>{_list(report.remedies)}"
-        if report.remedies
-        else _list(report.reasons),
-    )
+    shown, more = report.reasons[:MOST_REASONS], len(report.reasons) - MOST_REASONS
+    rest = f'<p class="quiet">And {more} more, check by check below.</p>' if more > 0 else ""
+    parts = [_list(report.remedies)] if report.remedies else []
+    parts += ["<h3>What stands in the way</h3>", _list(shown), rest] if shown else []
+    return _section("resolve", "What would resolve it", "".join(parts))
 
 
 def tried(report: Report) -> str:

@@ -91,7 +91,7 @@ tfoot th,tfoot td{{font-weight:600;border-bottom:0}}
 .chart{{margin:.4rem 0 .8rem;min-width:0}}
 .chart figcaption{{font-weight:600;font-size:.875rem;margin-bottom:.3rem}}
 .chart svg{{display:block;width:100%;max-width:31rem;height:auto}}
-.chart.wide svg{{max-width:40rem}}
+.chart.wide svg{{max-width:34rem}}
 svg{{fill:var(--ink)}}{_DRAWN}
 svg line.rule{{stroke:var(--rule)}}svg .band{{fill:var(--band)}}
 .words dt{{font-weight:600}}
