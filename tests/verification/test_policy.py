@@ -53,7 +53,14 @@ def _clean() -> Results:
     plain = ("membership", "residual", "extraction", "utility", "concept_vectors")
     results = [_result(name, Verdict.PASS, p_leak=0.4) for name in plain]
     results += [_result("relearning", Verdict.PASS, name, 0.3) for name in RELEARNING_ATTACKS]
-    results.append(_result("identifiers", Verdict.PASS))
+    answered = {(item.check, item.attack) for item in results}
+    demanded = (item for profile in PROFILES.values() for item in profile.requirements)
+    left = dict.fromkeys((item.check, item.attack) for item in demanded)
+    results += [
+        _result(check, Verdict.PASS, attack)
+        for check, attack in left
+        if (check, attack) not in answered
+    ]
     return {(item.check, item.attack): item for item in results}
 
 
@@ -176,11 +183,12 @@ def test_a_pass_needs_every_gate_and_every_check(
     decision = _decide(results, _gates(**gates))
     if decision.verdict is Verdict.PASS:
         assert set(gates.values()) == {Verdict.PASS}
-        excused = {"residual", "concept_vectors"}
+        demanded = {key: PROFILES["erasure"].requirement(*key) for key in verdicts}
         assert all(
-            verdict is Verdict.PASS or (key[0] in excused and verdict is Verdict.NOT_APPLICABLE)
-            for key, verdict in verdicts.items()
-            if PROFILES["erasure"].requirement(*key)
+            verdicts[key] is Verdict.PASS
+            or (item.may_not_apply and verdicts[key] is Verdict.NOT_APPLICABLE)
+            for key, item in demanded.items()
+            if item
         )
     else:
         assert decision.tier is None
@@ -232,10 +240,10 @@ def test_a_small_p_value_among_many_questions_is_not_yet_a_leak() -> None:
 
 
 def test_a_check_outside_the_profile_never_decides() -> None:
-    extra = _with(_result("logit_lens", Verdict.FAIL, p_leak=1e-12))
+    extra = _with(_result("patching", Verdict.FAIL, p_leak=1e-12))
     decision = _decide(extra)
     assert decision.verdict is Verdict.PASS
-    assert not next(item for item in decision.checks if item.check == "logit_lens").mandatory
+    assert not next(item for item in decision.checks if item.check == "patching").mandatory
 
 
 def test_knowledge_that_comes_back_was_suppressed() -> None:
@@ -257,9 +265,11 @@ def test_the_margins_and_what_was_not_tested_are_printed() -> None:
     assert "within 0.3 " in few and "weak evidence" in few
     assert "within 0.25 " in many and "weak evidence" not in many
     assert "too few for any margin" in none
-    assert "quantised" in many and "search indexes" in many and "at most 0.05 of cases" in many
+    assert "search indexes" in many and "at most 0.05 of cases" in many
+    assert "quantised copy of it was not tested" not in many
     plain = {key: item for key, item in _clean().items() if key[1] is None}
-    assert "trained further" in " ".join(_decide(plain, profile="behavioural").limits)
+    untampered = " ".join(_decide(plain, profile="behavioural").limits)
+    assert "trained further" in untampered and "quantised copy" in untampered
 
 
 @pytest.mark.parametrize(
@@ -370,12 +380,12 @@ def test_a_leak_is_found_at_the_same_level_however_many_candidates_came_before()
 
 
 def test_diagnostics_are_reported_and_never_decide() -> None:
-    profile = replace(PROFILES["erasure"], diagnostics=(Requirement("logit_lens"),))
-    extra = _with(_result("logit_lens", Verdict.FAIL, p_leak=1e-12))
+    profile = replace(PROFILES["erasure"], diagnostics=(Requirement("patching"),))
+    extra = _with(_result("patching", Verdict.FAIL, p_leak=1e-12))
     evidence = Evidence(_gates(), tuple(extra.values()), Effect.REMOVAL, 24, 288, 12)
     decision = decide(profile, evidence)
     assert decision.verdict is Verdict.PASS
-    assert "logit_lens" in {item.check for item in decision.checks}
+    assert "patching" in {item.check for item in decision.checks}
 
 
 def test_what_no_candidate_could_pass_is_known_before_there_is_one() -> None:

@@ -36,7 +36,7 @@ from __future__ import annotations
 from contract.report import Tier
 from verification.profiles.margins import Margins
 from verification.profiles.profile import Profile
-from verification.profiles.standard import ERASURE_CHECKS, IDENTIFIERS, VERSION
+from verification.profiles.standard import DIAGNOSTICS, ERASURE_CHECKS, IDENTIFIERS, VERSION
 
 HIPAA_MARGINS = (
     Margins(records=9, equivalence=0.30, extraction=0.30),
@@ -52,6 +52,7 @@ GDPR = Profile(
     title="Erasure under the GDPR: insignificant by all means reasonably likely to be used",
     grants=Tier.ERASURE,
     requirements=(*ERASURE_CHECKS, IDENTIFIERS),
+    diagnostics=DIAGNOSTICS,
 )
 HIPAA = Profile(
     name="hipaa",
@@ -59,5 +60,6 @@ HIPAA = Profile(
     title="Destruction under HIPAA: no identifier of the 18 kinds is left, by any test",
     grants=Tier.ERASURE,
     requirements=(*ERASURE_CHECKS, IDENTIFIERS),
+    diagnostics=DIAGNOSTICS,
     margins=HIPAA_MARGINS,
 )

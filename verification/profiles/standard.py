@@ -1,7 +1,9 @@
 """The profiles by what they claim: behaviour, erasure, exactness.
 
 **behavioural** asks the model as it is. **erasure** adds what tampering brings back: a model that
-merely hides passes the first and not the second.
+merely hides passes the first and not the second. Its tampering is what whoever holds the weights
+would try first: training on (Lynch et al., arXiv 2402.16835) and rounding to four bits (Zhang et
+al., arXiv 2410.16454), and reading the answer off inner layers (Patil et al., arXiv 2309.17410).
 
 **exact** is for methods whose claim does not rest on tests: the model was trained anew without
 the records, and the job lists what it was trained on. The gate ``lineage`` checks that list: no
@@ -50,9 +52,17 @@ BEHAVIOURAL_CHECKS = (
 )
 ERASURE_CHECKS = (
     *BEHAVIOURAL_CHECKS,
+    Requirement("logit_lens", may_not_apply=True),
     Requirement("concept_vectors", may_not_apply=True),
+    Requirement("residual", "quantise-int4", may_not_apply=True),
     *(Requirement("relearning", attack) for attack in RELEARNING_ATTACKS),
 )
+DIAGNOSTICS = (
+    Requirement("linear_probe"),
+    Requirement("patching"),
+    Requirement("weight_distance"),
+)
+"""Seen inside the model: worth reading, and not yet known well enough to decide by."""
 IDENTIFIERS = Requirement("identifiers", may_not_apply=True)
 
 BEHAVIOURAL = Profile(
@@ -68,6 +78,7 @@ ERASURE = Profile(
     title="The records do not come back either when the model is tampered with",
     grants=Tier.ERASURE,
     requirements=ERASURE_CHECKS,
+    diagnostics=DIAGNOSTICS,
 )
 EXACT = Profile(
     name="exact",
@@ -75,6 +86,7 @@ EXACT = Profile(
     title="The records took no part in training, and no test speaks against it",
     grants=Tier.EXACT,
     requirements=(*ERASURE_CHECKS, IDENTIFIERS),
+    diagnostics=DIAGNOSTICS,
     gates=EXACT_GATES,
     margins=REGRESSION_MARGINS,
     residual=0.30,
