@@ -121,8 +121,9 @@ def _read(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tens
     log_probs = torch.log_softmax(logits, dim=-1)
     probs = log_probs.exp()
     mean = (probs * log_probs).sum(-1)
-    # A vocabulary entry at -inf would make 0 * inf; finite logits keep log_probs finite.
-    deviation = ((probs * log_probs.square()).sum(-1) - mean.square()).clamp_min(0).sqrt()
+    # Around the mean: the difference of two large squares would lose half the digits. A vocabulary
+    # entry at -inf would make 0 * inf; finite logits keep log_probs finite.
+    deviation = (probs * (log_probs - mean[:, None]).square()).sum(-1).sqrt()
     own = log_probs.gather(-1, targets[:, None])[:, 0]
     hits = log_probs.argmax(-1) == targets
     return own.double().cpu(), mean.double().cpu(), deviation.double().cpu(), hits.cpu()
