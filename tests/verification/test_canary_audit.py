@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from contract.canary import Coin, read_coins, write_coins
+from contract.job import Shadows
+from contract.record import write_records
 from contract.report import Verdict
 from contract.result import JobError
 from tests.verification.town import Town
 from verification.checks.canary_audit import Settings, canary_audit
 from verification.families.causal_lm import CausalLM
+from verification.plan import conditions_of
 from verification.spec import Context
 from verification.statistics import epsilon_lower_bound
 
@@ -87,6 +90,20 @@ def test_a_ledger_that_is_wrong_or_missing_is_refused(town: Town, tmp_path: Path
     (tmp_path / "coins.jsonl").unlink()
     with pytest.raises(JobError, match="missing"):
         canary_audit.run(context, Settings())
+
+
+def test_the_ledger_and_the_recipe_of_shadow_models_are_part_of_the_plan(
+    town: Town, tmp_path: Path
+) -> None:
+    context = audited(town, tmp_path, town.original)
+    (tmp_path / "data").mkdir()
+    for name in ("forget", "twins", "neighbours", "retain"):
+        write_records(tmp_path / f"data/{name}.jsonl", getattr(context.records, name))
+    before = conditions_of(tmp_path, context.job)
+    recipe = replace(context.job, shadows=Shadows(count=2))
+    assert conditions_of(tmp_path, recipe) != before
+    write_coins(tmp_path / "coins.jsonl", [Coin(("a",), ("b",))])
+    assert conditions_of(tmp_path, context.job) != before
 
 
 @pytest.mark.parametrize(

@@ -202,10 +202,15 @@ def _reading(verdict: Verdict, found: Estimate, alpha: float) -> str:
             "Shown one record of this person and one of somebody the model never saw, an attacker "
             f"picks the right one in {share} of cases: no better than guessing, within the margin."
         )
-    if verdict is Verdict.FAIL or (found.p_leak or 0.0) < alpha:
+    if verdict is Verdict.FAIL:
         return (
             "An attacker who sees the model's probabilities can tell that this person's records "
             f"were used: the right one of two is picked in {share} of cases (50% is guessing)."
+        )
+    if (found.p_leak or 0.0) < alpha:
+        return (
+            "An attacker who sees the model's probabilities picks the right one of two records in "
+            f"{share} of cases (50% is guessing): more often than chance explains well."
         )
     return (
         f"The attacker picks the right one of two records in {share} of cases; with this many "
