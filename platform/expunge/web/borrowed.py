@@ -30,6 +30,22 @@ TITLES = (
     gettext_noop("Relearning: do the facts come back when the model is trained further?"),
     gettext_noop("Residual: how much of the memorisation is left?"),
     gettext_noop("Utility: is what must be kept still there?"),
+    gettext_noop("Adversarial questions: do the facts come out when the question is dressed up?"),
+    gettext_noop("Attacker's knowledge: what can be completed from what is known?"),
+    gettext_noop("Canary audit: do the coins show that decided who was trained on?"),
+    gettext_noop("CKA: how alike are the inner states before and after?"),
+    gettext_noop("Connectivity: does a straight way lead back to the original?"),
+    gettext_noop("Membership, closer: gradients, strange company and changed copies"),
+    gettext_noop("Identifiers: is one of the 18 kinds written out?"),
+    gettext_noop("Linear probe: can the answers be read off the inner states?"),
+    gettext_noop("Logit lens: do the inner layers still spell out the answers?"),
+    gettext_noop("Memorisation: how much of the records does the model hold?"),
+    gettext_noop("Optimised inputs: can the model be made to tell the facts?"),
+    gettext_noop("Activation patching: how deep does the forgetting go?"),
+    gettext_noop("Question forms: is the fact gone in every form of question?"),
+    gettext_noop("Reconstruction: do the details come back when the context is named?"),
+    gettext_noop("Membership, calibrated: against models that did and did not see the records"),
+    gettext_noop("Weight distance: which weights moved, and how far?"),
 )
 TROUBLES = (
     gettext_noop("diverged"),
@@ -39,6 +55,7 @@ TROUBLES = (
     gettext_noop("took longer than allowed"),
     gettext_noop("could not be run"),
     gettext_noop("was not verified"),
+    gettext_noop("could not have been verified here"),
 )
 CHECKS = (
     gettext_noop("concept vectors"),
@@ -47,6 +64,21 @@ CHECKS = (
     gettext_noop("relearning"),
     gettext_noop("residual"),
     gettext_noop("utility"),
+    gettext_noop("adversarial probes"),
+    gettext_noop("attacker knowledge"),
+    gettext_noop("canary audit"),
+    gettext_noop("extended membership"),
+    gettext_noop("identifiers"),
+    gettext_noop("linear probe"),
+    gettext_noop("logit lens"),
+    gettext_noop("memorisation"),
+    gettext_noop("optimised inputs"),
+    gettext_noop("patching"),
+    gettext_noop("question forms"),
+    gettext_noop("reconstruction"),
+    gettext_noop("shadow membership"),
+    gettext_noop("weight distance"),
+    gettext_noop("connectivity"),
 )
 LAYOUTS = (gettext_noop("whole"), gettext_noop("sharded"))
 STATES = (
