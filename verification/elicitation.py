@@ -56,7 +56,7 @@ def elicit(context: Context, search: Search) -> Elicited:
     """Return the most selective set of vectors of the original, selective or not."""
     forms = context.trained_forms
     choosing, confirming = forms[:1], forms[1:] or forms[:1]
-    others = _others(context, search.neighbours)
+    others = other_facts(context, search.neighbours)
     ranked = _ranked(context, others, choosing)[: search.candidates]
     costs = {unit: _cost(context, (unit,), others, choosing) for unit in ranked}
     gains = {unit: own - max(other, 0.0) for unit, (own, other) in costs.items()}
@@ -68,7 +68,8 @@ def elicit(context: Context, search: Search) -> Elicited:
     return Elicited(_grouped(best), cost, neighbour_cost)
 
 
-def _others(context: Context, count: int) -> list[Record]:
+def other_facts(context: Context, count: int) -> list[Record]:
+    """Return facts of the person's neighbours, which the vectors should not be about."""
     pool = context.records.neighbours or context.records.retain
     rng = np.random.default_rng([context.job.seed, 3])
     return [pool[index] for index in rng.permutation(len(pool))[:count]]

@@ -12,6 +12,7 @@ import transformers
 
 from contract.record import Form, Record
 from tests.verification.white_box import tokeniser
+from verification.attacks.noise_vectors import noise_vectors
 from verification.checks.cka import linear_cka
 from verification.checks.connectivity import barrier
 from verification.checks.patching import Levels
@@ -187,3 +188,15 @@ def test_weights_move_by_what_they_were_moved() -> None:
     half = interpolated(one, other, 0.5, "half")
     assert total(changes(one, half)).distance == pytest.approx(68.0**0.5 / 2, rel=1e-5)
     assert same_parameters(one, other) and not same_parameters(one, model("gpt2"))
+
+
+def test_noise_falls_on_the_named_vectors_alone_and_follows_its_seed() -> None:
+    one = model("mixtral")
+    name, *others = one.value_matrices()
+    noisy, again = (noise_vectors(one, {name: [1, 3]}, 0.1, 5, key) for key in ("n1", "n2"))
+    change = (noisy.value_matrices()[name] - one.value_matrices()[name]).detach()
+    assert change[[0, 2]].abs().max() == 0.0
+    assert float(change[[1, 3]].std()) == pytest.approx(0.1, rel=0.5)
+    assert torch.equal(noisy.value_matrices()[name], again.value_matrices()[name])
+    for other in others:
+        assert torch.equal(noisy.value_matrices()[other], one.value_matrices()[other])

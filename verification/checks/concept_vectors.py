@@ -3,10 +3,12 @@
 In the original, the MLP value vectors are searched whose removal costs the model this person's
 answers and not the neighbours' (:mod:`verification.elicitation`). In the candidate, those
 vectors are compared with the original's (cosine, relative L2 distance, overlap of the tokens
-they promote under each model's own unembedding; ConceptVectors, arXiv 2406.11614), and then the
-causal question is asked: put back, do they bring the facts back? If so, the rest of the model
-still points at them. The answer is measured like relearning: the share of the memorisation gap
-that is there afterwards, against never-trained twins in the same patched model.
+they promote under each model's own unembedding; ConceptVectors, arXiv 2406.11614), and disturbed
+by noise in both models: while they carry the facts, the person's answers suffer and the
+neighbours' do not. Then the causal question is asked: put back, do they bring the facts back? If
+so, the rest of the model still points at them. The answer is measured like relearning: the share
+of the memorisation gap that is there afterwards, against never-trained twins in the same patched
+model.
 
 Limits: a person's facts often have no vectors of their own; then the question has no meaning
 (not applicable), and nothing is shown. Similarity alone decides nothing: a moved vector may
@@ -22,9 +24,11 @@ from torch.nn import functional
 
 from contract.record import FROZEN
 from contract.report import CheckResult, Estimate, Verdict
+from verification.attacks.noise_vectors import noise_vectors
 from verification.attacks.restore_vectors import restore_vectors
-from verification.elicitation import Elicited, Search, elicit, same_shapes
-from verification.facts import scores_of
+from verification.elicitation import Elicited, Search, elicit, other_facts, same_shapes
+from verification.facts import column, scores_of
+from verification.families.causal_lm import CausalLM
 from verification.gap import Gap, gap_estimate, gap_verdict
 from verification.registry import check
 from verification.spec import Context
@@ -37,14 +41,18 @@ TITLE = "Concept vectors: do the vectors that held the facts still work?"
 class Settings:
     """``candidates`` vectors are tried; ``tokens`` of each are compared; ``twin_subjects`` asked.
 
-    ``effect`` (nats a token) and ``ratio`` say from when on a set of vectors is the person's own.
+    ``noise`` is the deviation of the disturbance, ``vocabulary`` the largest share of all tokens
+    that may be compared. ``effect`` (nats a token) and ``ratio`` say from when on a set of
+    vectors is the person's own.
     """
 
     candidates: int = 64
     neighbours: int = 24
     effect: float = 0.05
     ratio: float = 3.0
-    tokens: int = 50
+    tokens: int = 200
+    vocabulary: float = 0.05
+    noise: float = 0.1
     twin_subjects: int = 6
 
 
@@ -99,19 +107,50 @@ def _judged(context: Context, settings: Settings, found: Elicited) -> CheckResul
         verdict=verdict,
         reading=_reading(verdict, estimate, found),
         reasons=reasons,
-        estimates=(estimate, *_similarity(context, found, settings.tokens)),
+        estimates=(
+            estimate,
+            *_similarity(context, found, settings),
+            *_disturbed(context, context.candidate, settings, found),
+        ),
         before=(
             Estimate("Cost of taking the vectors out, this person (nats a token)", found.cost),
             Estimate("Cost of taking the vectors out, neighbours", found.neighbour_cost),
             Estimate("Vectors found", float(found.count)),
+            *_disturbed(context, context.original, settings, found),
         ),
         records=len(context.records.forget),
         controls=sum(map(len, twins)),
     )
 
 
-def _similarity(context: Context, found: Elicited, tokens: int) -> tuple[Estimate, ...]:
+def _disturbed(
+    context: Context, model: CausalLM, settings: Settings, found: Elicited
+) -> tuple[Estimate, ...]:
+    """Return what noise on the vectors costs the person's and the neighbours' answers."""
+    forms = context.trained_forms
+    sets = {
+        "this person": context.records.forget,
+        "neighbours": other_facts(context, settings.neighbours),
+    }
+    costs: dict[str, list[float]] = {name: [] for name in sets}
+    for seed in context.profile.seeds:
+        key = f"{model.key}+noise-{seed}"
+        noisy = noise_vectors(model, found.units, settings.noise, seed, key)
+        for name, records in sets.items():
+            before = column(scores_of(context, model, records, forms), records, "bounded")
+            after = column(scores_of(context, noisy, records, forms), records, "bounded")
+            costs[name].append(float((before - after).mean()))
+        context.signals.drop(noisy)
+    return tuple(
+        Estimate(f"Cost of noise on the vectors, {name} (nats a token)", float(np.mean(values)))
+        for name, values in costs.items()
+    )
+
+
+def _similarity(context: Context, found: Elicited, settings: Settings) -> tuple[Estimate, ...]:
     """Return mean cosine, mean relative L2 distance and mean Jaccard overlap of top tokens."""
+    sizes = (context.original.vocabulary, context.candidate.vocabulary)
+    tokens = max(1, min(settings.tokens, int(settings.vocabulary * min(sizes))))
     before, after = context.original.value_matrices(), context.candidate.value_matrices()
     with torch.inference_mode():
         old = torch.cat([before[name][rows].float() for name, rows in found.units.items()])

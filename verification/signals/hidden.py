@@ -114,7 +114,7 @@ def _read(
     """Run one batch and read every layer; only one layer's logits are held at a time."""
     rows, positions, targets = answer_tokens(batch)
     with torch.inference_mode(), anatomy.listening() as heard:
-        logits = model.logits(*padded(batch, model.device))[rows, positions].float()
+        logits = model.answer_logits(*padded(batch, model.device), rows, positions)
         streams = [stream[rows, positions] for stream in heard]
         if len(streams) != len(anatomy.blocks) + 1:
             raise UnknownAnatomyError

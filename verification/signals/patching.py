@@ -94,7 +94,7 @@ def _states(source: CausalLM, anatomy: Anatomy, batch: Sequence[Encoded]) -> lis
     """Return, by block, the source's states [answer tokens, hidden] where they are predicted."""
     rows, positions, _ = answer_tokens(batch)
     with anatomy.listening() as heard:
-        source.logits(*padded(batch, source.device))
+        source.answer_logits(*padded(batch, source.device), rows, positions)
     return [stream[rows, positions] for stream in heard[1:]]
 
 
@@ -105,7 +105,8 @@ def _levels(
     counts = [len(item.answer) for item in batch]
 
     def read() -> Floats:
-        logits = target.logits(*padded(batch, target.device))[rows, positions].float().cpu()
+        ids, mask = padded(batch, target.device)
+        logits = target.answer_logits(ids, mask, rows, positions).cpu()
         if not bool(torch.isfinite(logits).all()):
             message = "the patched model's logits are not finite numbers"
             raise NotFiniteError(message, target.key)
