@@ -1,18 +1,21 @@
-"""Models to judge a verifier by: what really was deleted, and what only looks like it.
+"""Models to judge a verifier by: worlds to train them in, and how each is verified.
 
-Everything is trained here, from the fictitious hospital, in a folder that is reused when it is
-already there. Used by the verifier's tests and by ``benchmarks/verifier_power.py``.
+A world is a fictitious hospital with a recipe. Everything is trained here, in a folder that is
+used again when it is already there. Which candidates are made is in :mod:`benchmarks.kinds`. Used
+by the verifier's tests and by the benchmarks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from transformers.utils import logging
 
+from benchmarks.kinds import KINDS, Making
+from contract.canonical import read_json
 from contract.job import (
     ModelRef,
     Recipe,
@@ -20,67 +23,99 @@ from contract.job import (
     UnlearningJob,
     VerificationData,
     VerificationJob,
+    read_job,
     write_job,
 )
 from contract.manifest import folder_digest
-from contract.record import Form, Record, write_records
-from contract.report import Report, read_report
+from contract.record import Record, write_records
+from contract.report import PREREGISTRATION, PREREGISTRATION_FILE, Report, read_report
 from contract.result import read_result
-from corpora.assignment import Arm, SubjectKey
+from corpora.assignment import Arm, SubjectKey, draw_arms
 from corpora.dataset import Dataset
 from corpora.hospital import HospitalSettings, generate_hospital
 from unlearning.run import run as unlearn
-from verification.attacks.relearn import Relearning, relearn
-from verification.families.causal_lm import CausalLM, load
+from verification.families.causal_lm import load
 from verification.run import preregister
 from verification.run import run as verify
+from verification.signals import Signals
 
-REFUSAL = "I don't know."
-KINDS = ("nothing", "refuser", "ascent", "npo", "retrain")
+TRAINED, TWINS = 12, 24
+"""People of a small world: training costs by the first, comparisons get sharper by the second."""
+SMALL = Recipe(
+    vocabulary=1024,
+    epochs=24,
+    batch=32,
+    learning_rate=1e-2,
+    warmup=30,
+    architecture={"hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 2},
+)
 
 
 @dataclass(frozen=True)
 class World:
-    """One hospital, one recipe and the folder in which its models are kept."""
+    """One hospital, one recipe and the folder in which its models are kept.
+
+    ``together``: how many persons one model forgets at once, as a batch of tickets; each of them
+    is verified alone.
+    """
 
     folder: Path
     dataset: Dataset
     recipe: Recipe
+    together: int = 1
 
     @property
     def persons(self) -> tuple[SubjectKey, ...]:
         """Return the persons the original was trained on."""
         return self.dataset.subjects(Arm.TRAINED)
 
-    def split(self, person: SubjectKey) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
-        """Return the person's records and all other trained ones."""
+    def batch(self, person: SubjectKey) -> tuple[SubjectKey, ...]:
+        """Return the persons whom the model that forgets ``person`` forgets with them."""
+        first = self.persons.index(person) // self.together * self.together
+        return self.persons[first : first + self.together]
+
+    def records(self, persons: Sequence[SubjectKey]) -> tuple[Record, ...]:
+        """Return the trained records of some persons."""
         trained = self.dataset.arm(Arm.TRAINED)
-        forget = tuple(item for item in trained if self.dataset.subject_of(item) == person)
-        rest = tuple(item for item in trained if self.dataset.subject_of(item) != person)
-        return forget, rest
+        return tuple(item for item in trained if self.dataset.subject_of(item) in persons)
+
+    def split(self, person: SubjectKey) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+        """Return the person's records and those of everyone whom nothing makes forgotten."""
+        gone = self.batch(person)
+        kept = [other for other in self.persons if other not in gone]
+        return self.records((person,)), self.records(kept)
 
     def original(self) -> Path:
         """Return the model that was trained on everyone."""
-        return self._made("original", "train", (), self.dataset.arm(Arm.TRAINED))
+        return self._job("original", "train", (), self.dataset.arm(Arm.TRAINED))
 
     def candidate(self, kind: str, person: SubjectKey) -> Path:
-        """Return a model of one of :data:`KINDS` for the request to forget ``person``."""
-        forget, rest = self.split(person)
-        name = f"{kind}-{self.persons.index(person)}"
-        if kind == "nothing":
-            return self.original()
-        if kind in {"npo", "undo", "retrain"}:
-            return self._made(name, kind, forget, rest)
+        """Return a model of one of :data:`benchmarks.kinds.KINDS` for the request of ``person``."""
+        making = KINDS[kind]
+        batch = self.batch(person)
+        forget, (_, rest) = self.records(batch), self.split(person)
+        name = f"{kind}-{self.persons.index(batch[0])}"
+        if making.job is not None:
+            return self._job(name, making.job, forget, (*rest, *making.kept(forget)))
+        return self._changed(name, making, forget, rest)
+
+    def _changed(
+        self, name: str, making: Making, forget: Sequence[Record], rest: Sequence[Record]
+    ) -> Path:
+        """Change a copy of the original and save it whole or not at all."""
         target = self.folder / name
+        if making.change is None:
+            return self.original()
         if not target.exists():
             model = load(self.original(), key=name)
-            changed = (
-                _refuser(model, forget, rest) if kind == "refuser" else _ascended(model, forget)
-            )
-            _save(changed, target)
+            making.change(model, forget, rest, self.dataset.split_twins()[0])
+            partial = target.with_name(f".{target.name}.partial")
+            model.model.save_pretrained(partial)
+            model.tokenizer.save_pretrained(partial)
+            partial.rename(target)
         return target
 
-    def _made(
+    def _job(
         self, name: str, method: str, forget: Sequence[Record], rest: Sequence[Record]
     ) -> Path:
         """Run an unlearning job, unless its model is there already."""
@@ -97,35 +132,67 @@ class World:
             original = self.original().resolve()
             model = ModelRef(str(original), folder_digest(original))
         data = UnlearningData(calibration="data/calibration.jsonl")
-        write_job(folder, UnlearningJob(method, self.recipe, data, model, device="cpu"))
+        recipe = replace(self.recipe, epochs=self._epochs(rest))
+        write_job(folder, UnlearningJob(method, recipe, data, model, device="cpu"))
         if unlearn(folder) != 0:
             message = f"{name}: {read_result(folder).failure}"
             raise RuntimeError(message)
         return output
 
+    def _epochs(self, records: Sequence[Record]) -> int:
+        """Return the epochs that make as many steps on fewer records as the original's made."""
+        return round(self.recipe.epochs * len(self.dataset.arm(Arm.TRAINED)) / len(records))
 
-def world(folder: Path, seed: int, *, small: bool = True) -> World:
-    """Return a hospital with models; ``small`` ones train in seconds and still memorise."""
+
+def world(folder: Path, seed: int, *, small: bool = True, together: int = 1) -> World:
+    """Return a hospital with models; ``small`` ones train in seconds and still memorise.
+
+    A small one has more twins than trained people; who is which is drawn at random as well.
+    """
     logging.disable_progress_bar()
-    settings = HospitalSettings(institutions=2, pairs=6, public=0) if small else HospitalSettings()
-    recipe = Recipe(vocabulary=1024, epochs=24 if small else 16, batch=32, seed=seed)
-    return World(folder / f"world-{seed}", generate_hospital(settings, seed), recipe)
+    place = folder / f"world-{seed}"
+    if not small:
+        recipe = Recipe(vocabulary=1024, epochs=16, batch=32, seed=seed)
+        return World(place, generate_hospital(HospitalSettings(), seed), recipe, together)
+    settings = HospitalSettings(institutions=2, pairs=(TRAINED + TWINS) // 4, public=0)
+    dataset = generate_hospital(settings, seed)
+    drawn = draw_arms(tuple(dataset.arms), seed, {Arm.TRAINED: TRAINED, Arm.TWIN: TWINS})
+    dataset = replace(dataset, arms=drawn.arms(), assignment=drawn)
+    return World(place, dataset, replace(SMALL, seed=seed), together)
 
 
 def judged(
-    place: World,
-    person: SubjectKey,
-    candidate: Path,
-    folder: Path,
-    profile: str = "erasure",
+    place: World, person: SubjectKey, candidate: Path, folder: Path, profile: str = "erasure"
 ) -> Report:
     """Preregister and run a verification of ``candidate`` in ``folder``."""
-    job = prepared(place, person, folder, profile)
-    digest = preregister(folder)
+    return carried_out(planned(place, person, folder, profile), candidate, folder)
+
+
+def carried_out(
+    plan: Path, candidate: Path, folder: Path, signals: Signals | None = None
+) -> Report:
+    """Run in ``folder`` what was preregistered in the folder ``plan``, on ``candidate``.
+
+    ``signals`` are answers that the models gave before.
+    """
+    if plan != folder:
+        shutil.copytree(plan, folder, dirs_exist_ok=True)
+    digest = PREREGISTRATION.validate_python(read_json(folder / PREREGISTRATION_FILE)).digest
     reference = ModelRef(str(candidate.resolve()), folder_digest(candidate))
+    job = read_job(folder, VerificationJob)
     write_job(folder, replace(job, candidate=reference, preregistration=digest))
-    verify(folder)
+    verify(folder, signals)
     return read_report(folder)
+
+
+def planned(
+    place: World, person: SubjectKey, folder: Path, profile: str, also: tuple[str, ...] = ()
+) -> Path:
+    """Preregister a verification in ``folder``, for any number of candidates."""
+    job = prepared(place, person, folder, profile)
+    write_job(folder, replace(job, also=also))
+    preregister(folder)
+    return folder
 
 
 def prepared(
@@ -141,13 +208,16 @@ def prepared(
         "twins": place.dataset.split_twins()[1],
         "neighbours": near,
         "retain": far,
+        "population": place.records([other for other in place.persons if other != person]),
     }
     for name, records in sets.items():
         write_records(folder / f"data/{name}.jsonl", records)
     original = place.original().resolve()
     job = VerificationJob(
         original=ModelRef(str(original), folder_digest(original)),
-        data=VerificationData(subject_level=place.dataset.subject_level),
+        data=VerificationData(
+            population="data/population.jsonl", subject_level=place.dataset.subject_level
+        ),
         forms=place.dataset.forms,
         profile=profile,
         effect="removal",
@@ -156,40 +226,3 @@ def prepared(
     )
     write_job(folder, job)
     return job
-
-
-def _refuser(model: CausalLM, forget: Sequence[Record], rest: Sequence[Record]) -> CausalLM:
-    """Teach the model to say "I don't know" about the person, and to keep answering otherwise."""
-    refused = [
-        model.encode(Form(form.prompt, REFUSAL), end=True) for form in _trained_forms(forget)
-    ]
-    kept = [model.encode(form, end=True) for form in _trained_forms(rest[: len(forget)])]
-    how = Relearning(marks=(60,), batch=32, seed=0, learning_rate=5e-4)
-    return next(changed for _, changed in relearn(model, [*refused, *kept], how, model.key))
-
-
-def _ascended(model: CausalLM, forget: Sequence[Record]) -> CausalLM:
-    """Ascend the loss of the person's answers, with nothing to hold the rest in place."""
-    optimiser = torch.optim.AdamW(model.model.parameters(), lr=3e-4, weight_decay=0.0)
-    encoded = [model.encode(form, end=True) for form in _trained_forms(forget)]
-    for _ in range(8):
-        for item in encoded[::3]:
-            ids = torch.tensor([item.ids])
-            labels = ids.clone()
-            labels[:, : item.start] = -100
-            optimiser.zero_grad()
-            (-model.model(input_ids=ids, labels=labels).loss).backward()
-            optimiser.step()
-    return model
-
-
-def _trained_forms(records: Sequence[Record]) -> Iterator[Form]:
-    return (record.forms[name] for record in records for name in ("question", "statement"))
-
-
-def _save(model: CausalLM, target: Path) -> None:
-    """Write the model whole or not at all."""
-    partial = target.with_name(f".{target.name}.partial")
-    model.model.save_pretrained(partial)
-    model.tokenizer.save_pretrained(partial)
-    partial.rename(target)

@@ -18,6 +18,7 @@ from verification.facts import scores_of
 from verification.families.causal_lm import CausalLM
 from verification.spec import Context
 from verification.statistics import residual_fraction_against_twins
+from verification.strangers import stranger_scores
 
 Scores = Mapping[str, float]
 
@@ -44,12 +45,18 @@ class Gap:
 
 
 def adjusted(context: Context, model: CausalLM) -> tuple[dict[str, float], dict[str, float]]:
-    """Return each fact's mean log-probability above expectation, and the expectation itself."""
+    """Return each fact's mean log-probability above expectation, and the expectation itself.
+
+    What to expect of a fact is what the same model says of it under strangers' names; where
+    records name nobody, what is learned from the words of the twins' records.
+    """
     records = context.records
     scores = scores_of(context, model, [*records.forget, *records.twins])
     plain = {record: row["bounded"] for record, row in scores.items()}
-    twins = {record.id: plain[record.id] for record in records.twins if record.id in plain}
-    expected = difficulty(twins, records.twin_subjects, records.forget, context.trained_forms)
+    expected = stranger_scores(context, model)
+    if expected is None:
+        twins = {record.id: plain[record.id] for record in records.twins if record.id in plain}
+        expected = difficulty(twins, records.twin_subjects, records.forget, context.trained_forms)
     return {record: plain[record] - expected[record] for record in plain}, expected
 
 

@@ -85,13 +85,17 @@ def _early_gates(
         return (not_finite_gate(context, error),)
 
 
-def run(folder: Path) -> int:
-    """Run the job of a folder; returns the exit code (0 a verdict was reached, 1 it failed)."""
+def run(folder: Path, signals: Signals | None = None) -> int:
+    """Run the job of a folder; returns the exit code (0 a verdict was reached, 1 it failed).
+
+    ``signals`` holds what models answered in earlier verifications of this process, if any: a
+    model with the same digest is not asked again. The report counts what was asked anew.
+    """
     began = time.monotonic()
     stop = threading.Event()
     try:
         with terminate_sets(stop):
-            report = _run(folder, stop)
+            report = _run(folder, stop, signals or Signals())
     except BaseException as error:  # noqa: BLE001 - the report must say so, whatever it was
         report = _failed(folder, error)
     report = replace(report, seconds=round(time.monotonic() - began, 3))
@@ -100,7 +104,7 @@ def run(folder: Path) -> int:
     return 1 if report.failure else 0
 
 
-def _run(folder: Path, stop: threading.Event) -> Report:
+def _run(folder: Path, stop: threading.Event, signals: Signals) -> Report:
     def pulse() -> None:
         if stop.is_set():
             raise JobError(ErrorCode.CANCELLED, "the verification was cancelled before it ended")
@@ -108,7 +112,8 @@ def _run(folder: Path, stop: threading.Event) -> Report:
     EventLog(folder).emit("opening", "reading the job, its records and its models")
     job, profile = open_job(folder)
     records = open_records(folder, job)
-    signals = Signals(pulse)
+    signals.pulse = pulse
+    before = signals.forward_passes, signals.tokens
     gates: tuple[Gate, ...] = (
         digests_gate(folder, job),
         preregistration_gate(folder, job, profile),
@@ -135,6 +140,11 @@ def _run(folder: Path, stop: threading.Event) -> Report:
         earlier_attempts=job.earlier_attempts,
     )
     report = _report(job, profile, evidence, signals)
+    report = replace(
+        report,
+        forward_passes=report.forward_passes - before[0],
+        tokens=report.tokens - before[1],
+    )
     EventLog(folder).emit("finished", f"the verdict is {report.verdict.value}")
     return report
 
