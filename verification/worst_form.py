@@ -173,7 +173,19 @@ def shown_before(found: Sequence[Standing], what: str) -> tuple[Estimate, ...]:
 
 
 def silent(check: str, title: str, what: str, found: Sequence[Standing], count: int) -> CheckResult:
-    """Return the result when the original answers in no column: the question has no meaning."""
+    """Return the result when the original answers in no column: the question has no meaning.
+
+    Too few records or twins to tell is another matter, and open.
+    """
+    if not found:
+        return CheckResult(
+            check=check,
+            title=title,
+            verdict=Verdict.INCONCLUSIVE,
+            reading="There are too few records or never-trained people to compare with.",
+            reasons=(f"at least {FEWEST} records and twins of two people are needed; add some",),
+            records=count,
+        )
     return CheckResult(
         check=check,
         title=title,

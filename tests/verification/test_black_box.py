@@ -150,3 +150,12 @@ def test_an_original_that_answers_nothing_makes_the_question_meaningless(tmp_pat
         check = CHECKS[name]
         (result,) = check.run(context, check.settings.validate_python(SETTINGS[name]))
         assert result.verdict is Verdict.NOT_APPLICABLE and result.reasons
+
+
+def test_without_people_to_compare_with_nothing_is_said(tmp_path: Path) -> None:
+    place = ward()
+    lonely = replace(place.records, twins=place.patient(place.trained))
+    context = replace(place.context(tmp_path, place.original), records=lonely)
+    (result,) = memorisation.run(context, memorisation.settings.validate_python({}))
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "twins of two people" in result.reasons[0]
