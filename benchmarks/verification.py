@@ -119,9 +119,16 @@ def _whole(lm: CausalLM, forms: Sequence[Form], cost: Cost) -> list[Signal]:
         mean = (probs * own).sum(-1)
         spread = (probs * (own - mean[:, None]).square()).sum(-1).sqrt()
         true = own.gather(-1, targets[:, None])[:, 0]
-        arrays = [values.double().numpy() for values in (true, mean, spread)]
-        hits = (own.argmax(-1) == targets).numpy()
-        found.append(Signal(*arrays, hits, form.answer, -float(np.log(own.shape[-1]))))
+        found.append(
+            Signal(
+                true.double().numpy(),
+                mean.double().numpy(),
+                spread.double().numpy(),
+                (own.argmax(-1) == targets).numpy(),
+                form.answer,
+                -float(np.log(own.shape[-1])),
+            )
+        )
     return found
 
 

@@ -48,6 +48,10 @@ class Stored:
 
     def __init__(self, folder: Path, job: VerificationJob, profile: Profile) -> None:
         self._folder = folder / RESULTS_FOLDER
+        self._demands = [
+            *((item.check, item.attack) for item in (*profile.requirements, *profile.diagnostics)),
+            *(tuple(name.partition("+")[::2]) for name in job.also),
+        ]
         asked = _JOB.dump_python(job, mode="json")
         plan = profile.as_plan()
         self._basis = {
@@ -78,11 +82,15 @@ class Stored:
         settings: dict[str, Mapping[str, Any]] = {"check": default_settings(step.check)}
         if step.attack:
             settings["attack"] = default_settings(step.attack)
+        own = step.check.card.name
+        # A check that makes its own attacks may make those alone that somebody asks for.
+        labels = [attack or "" for name, attack in self._demands if name == own]
         return digest_json(
             {
                 **self._basis,
+                "asked": sorted(labels) if step.check.own_attacks else [],
                 "code": code_digest(step),
-                "check": step.check.card.name,
+                "check": own,
                 "attack": label,
                 "settings": settings,
             }

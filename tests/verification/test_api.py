@@ -67,7 +67,9 @@ def test_ten_lines_are_enough(folder: Path, tmp_path: Path) -> None:
 
 def test_a_model_in_memory_and_records_with_several_forms_will_do(tmp_path: Path) -> None:
     loaded = (tiny.model(), tiny.tokenizer(eos_token="<end>"))
-    given = {name: tiny.sets()[name] for name in ("forget", "twins", "retain", "neighbours")}
+    given: dict[str, Any] = {
+        name: tiny.sets()[name] for name in ("forget", "twins", "retain", "neighbours")
+    }
     found = verify(
         original=loaded, candidate=loaded, subject_level=1, folder=tmp_path / "kept", **given
     )

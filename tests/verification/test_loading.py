@@ -33,7 +33,7 @@ def adapter(base: Path, target: Path, named: str) -> Path:
     config = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
     torch.manual_seed(0)
     model = get_peft_model(tiny.model(), config)
-    model.save_pretrained(target)
+    model.save_pretrained(str(target))
     settings = json.loads((target / "adapter_config.json").read_text())
     (target / "adapter_config.json").write_text(
         json.dumps({**settings, "base_model_name_or_path": named})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,14 @@ def test_a_result_depends_on_the_code_its_check_reaches_and_on_no_other() -> Non
     assert not utility & {"verification.checks.membership", "verification.policy"}
     assert not any(name.startswith("verification.profiles") for name in utility)
     assert "verification.attacks.relearn" in reached(Step(checks()["relearning"]))
+
+
+def test_a_check_with_own_attacks_runs_again_when_others_are_asked_for(
+    tmp_path: Path, loss: Check[Settings], asked: list[str]
+) -> None:
+    context = context_of(tmp_path)
+    own = replace(loss, own_attacks=True)
+    for also in ((), ("test_steps+a",), ("test_steps+a", "utility")):
+        job = replace(context.job, also=also)
+        run_steps(context, (Step(own),), Stored(tmp_path, job, context.profile))
+    assert asked == ["plain"] * 2

@@ -54,9 +54,13 @@ _SIZES: Mapping[str, Any] = {
     "pad_token_id": 2,
     "tie_word_embeddings": False,
 }
-_GROUPED = {**_SIZES, "num_key_value_heads": 1}
-_TIED = {**_GROUPED, "head_dim": 16, "tie_word_embeddings": True}
-_EXPERTS = {"num_experts": EXPERTS, "num_experts_per_tok": 2, "moe_intermediate_size": INNER}
+_GROUPED: Mapping[str, Any] = {**_SIZES, "num_key_value_heads": 1}
+_TIED: Mapping[str, Any] = {**_GROUPED, "head_dim": 16, "tie_word_embeddings": True}
+_EXPERTS: Mapping[str, Any] = {
+    "num_experts": EXPERTS,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": INNER,
+}
 
 FAMILIES: Mapping[str, Any] = {
     "llama": LlamaConfig(**_GROUPED),
@@ -83,7 +87,7 @@ FAMILIES: Mapping[str, Any] = {
     ),
     "mixtral": MixtralConfig(**_GROUPED, num_local_experts=EXPERTS, num_experts_per_tok=2),
     "qwen2_moe": Qwen2MoeConfig(**_GROUPED, **_EXPERTS, shared_expert_intermediate_size=INNER),
-    "qwen3_moe": Qwen3MoeConfig(**_GROUPED, **_EXPERTS, head_dim=16),
+    "qwen3_moe": Qwen3MoeConfig(**{**_GROUPED, **_EXPERTS, "head_dim": 16}),
 }
 
 
