@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from contract.catalog import CATALOG, Catalog
-from contract.page import write_page
+from contract.page import report_page, write_page
 from contract.report import read_report
 from contract.result import JobError
 from verification.benchmarks import running as benchmarks
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     running = commands.add_parser(
         "run", help="verify the candidate, write report.json and .html, and print what they say"
     )
+    running.add_argument("--html", type=Path, metavar="FILE", help="write the page there as well")
     reporting = commands.add_parser("report", help="make report.html from report.json once more")
     for command in (planning, running, reporting):
         command.add_argument("folder", type=Path)
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
         return 0
     if options.command == "run":
-        return _run(options.folder)
+        return _run(options.folder, options.html)
     if options.command == "report":
         return _report(options.folder)
     try:
@@ -76,10 +77,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(folder: Path) -> int:
+def _run(folder: Path, page: Path | None) -> int:
     """Run a folder and print the report as plain text."""
     code = run(folder)
-    sys.stdout.write(text_of(read_report(folder)))
+    report = read_report(folder)
+    if page is not None:
+        page.write_text(report_page(report), encoding="utf-8")
+    sys.stdout.write(text_of(report))
     return code
 
 
