@@ -78,7 +78,7 @@ def table(
 def _line(heads: Sequence[str], cells: Sequence[str]) -> str:
     first, *others = cells
     rest = "".join(
-        f'<td class="num" data-name="{escape(name)}">{escape(cell)}</td>'
+        f'<td class="num{" none" * (cell == _DASH)}" data-name="{escape(name)}">{escape(cell)}</td>'
         for name, cell in zip(heads[1:], others, strict=True)
     )
     return f'<tr><th scope="row">{escape(first)}</th>{rest}</tr>'

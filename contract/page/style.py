@@ -109,7 +109,9 @@ th,td{{border:0;padding:.1rem 0}}
 tbody th{{font-weight:600}}
 td.num{{display:flex;justify-content:space-between;gap:1rem;text-align:right;padding-left:0}}
 td.num::before{{content:attr(data-name);color:var(--quiet)}}
+td.none{{display:none}}
 }}
+@page{{margin:16mm 15mm}}
 @media print{{
 :root{{{_LIGHT}--ground:#fff;color-scheme:light}}
 body{{font-size:9.5pt}}
@@ -117,7 +119,8 @@ nav{{display:none}}
 header,main,footer{{max-width:none;padding-inline:0}}
 section{{border:0;border-top:1px solid var(--rule);border-radius:0;padding:.8rem 0 .2rem;margin:0}}
 .verdict{{border-left:.35rem solid var(--tone);padding-left:1rem}}
-article,figure,tr,.glance li,.gates li{{break-inside:avoid}}
+figure,tr,.glance li,.gates li{{break-inside:avoid}}
+.chart.wide svg{{width:auto;max-width:100%;max-height:24cm}}
 h2,h3{{break-after:avoid}}
 .mark,.sign{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 }}
