@@ -18,6 +18,22 @@ class Status(models.TextChoices):
     ISSUED = "issued", "Issued"
 
 
+class StatusPublication(models.Model):
+    """The signed status list as it was published last: the one row of its table."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    content = models.BinaryField()
+    issued_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_status_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"status list of {self.issued_at}"
+
+
 class Certificate(BaseModel):
     """One document about one ticket, its statement, its PDF and its two log entries.
 

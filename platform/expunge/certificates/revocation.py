@@ -1,4 +1,4 @@
-"""Revoking a certificate: an entry of the log, a mark on the row, and the signed status list.
+"""Revoking a certificate: an entry of the log, a mark on the row, and a new status list.
 
 A revoked certificate stays where it is, for it says what was shown at its time. Whoever checks
 it later learns of the revocation from the status list or from a newer export of the log.
@@ -6,24 +6,18 @@ it later learns of the revocation from the status list or from a newer export of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
-from expunge.audit.keys import log_origin
 from expunge.audit.services import audit_record_now
-from expunge.certificates.envelope import STATUS_TYPE, seal
-from expunge.certificates.keys import statement_credential
 from expunge.certificates.kinds import BY_PEOPLE, RevocationReason
 from expunge.certificates.models import Certificate, Status
-from expunge.certificates.status import Revoked, StatusList, write_status
+from expunge.certificates.publication import status_ask
 from expunge.common.clock import now
 from expunge.common.errors import ConflictError, InvalidInputError, NotFoundError
 from expunge.notices.kinds import EventKind
@@ -78,6 +72,7 @@ def certificate_revoke(
     )
     certificate.revoked_seq = leaf.seq
     certificate.save()
+    status_ask()
     event_emit(
         kind=EventKind.CERTIFICATE_REVOKED,
         controller_id=certificate.controller_id,
@@ -85,33 +80,6 @@ def certificate_revoke(
         data={"number": certificate.number, "reason": reason},
     )
     return certificate
-
-
-def status_list() -> bytes:
-    """Return the signed list of every revoked document; it names them by number and digest."""
-    found = Certificate.objects.filter(revoked_at__isnull=False).order_by("revoked_seq")
-    content = StatusList(
-        issuer=settings.EXPUNGE_ISSUER,
-        issued_at=now(),
-        log=log_origin(),
-        revoked=tuple(
-            Revoked(
-                number=item.number,
-                statement=item.statement_digest,
-                reason=item.revoked_reason,
-                revoked_at=item.revoked_at,
-                seq=item.revoked_seq,
-            )
-            for item in found.iterator()
-            if item.revoked_at is not None and item.revoked_seq is not None
-        ),
-    )
-    signer = statement_credential()
-    if not isinstance(signer.key, Ed25519PrivateKey):
-        raise TypeError("status lists are signed with an Ed25519 key")
-    return seal(
-        json.dumps(write_status(content)).encode(), signer.key, signer.certificate, STATUS_TYPE
-    )
 
 
 def _check(reason: str, known: Collection[str]) -> None:

@@ -15,7 +15,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "expunge.config.settings.develop
 
 app = Celery("expunge")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-ROOMS = ("api", "containment", "jobs", "notices", "protocols", "registry", "subjects")
+ROOMS = (
+    "api",
+    "certificates",
+    "containment",
+    "jobs",
+    "notices",
+    "protocols",
+    "registry",
+    "subjects",
+)
 app.autodiscover_tasks([f"expunge.{room}" for room in ROOMS])
 app.autodiscover_tasks(["expunge.web"], related_name="background")
 app.autodiscover_tasks(["expunge.tickets"], related_name="celery_tasks")

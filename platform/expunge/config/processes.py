@@ -15,6 +15,8 @@ from typing import Self
 from django.conf import settings
 
 STOP_SECONDS = 15.0
+KEYLESS = {"EXPUNGE_MAY_SIGN": "0"}
+"""What is set for processes that have no business with the keys of evidence."""
 
 
 class Processes:
@@ -62,18 +64,23 @@ class Processes:
             )
 
     def start_worker(self) -> None:
-        """Start one Celery worker that takes every queue, with the beat beside it."""
+        """Start a Celery worker for the work and one that signs, with the beat beside them."""
         celery = ("celery", "--app", "expunge.config.celery")
-        queues = ("--queues", "default,attempts", "--concurrency", "2")
+        worker = (*celery, "worker", "--loglevel", "INFO")
         # Small models run fastest on one thread each, so two attempts share the processors.
-        slots = {"EXPUNGE_CPU_SLOTS": "2"}
-        self.start("worker", [*celery, "worker", "--loglevel", "INFO", *queues], slots)
-        self.start("beat", [*celery, "beat"])
+        slots = {**KEYLESS, "EXPUNGE_CPU_SLOTS": "2"}
+        work = ("--queues", "default,attempts", "--concurrency", "2", "--hostname", "work@%h")
+        self.start("worker", [*worker, *work], slots)
+        # One process, without a pool of its own: signing is rare and short.
+        signing = ("--queues", "signing", "--pool", "solo", "--hostname", "sign@%h")
+        self.start("signer", [*worker, *signing], {"EXPUNGE_MAY_SIGN": "1"})
+        self.start("beat", [*celery, "beat"], KEYLESS)
 
     def start_web(self, address: str) -> None:
         """Start the site on ``host:port``."""
         size = ("--workers", str(1 + (os.cpu_count() or 1)), "--threads", "4")
-        self.start("web", ["gunicorn", "--bind", address, *size, "expunge.config.wsgi:application"])
+        site = ["gunicorn", "--bind", address, *size, "expunge.config.wsgi:application"]
+        self.start("web", site, KEYLESS)
 
     def ended(self) -> tuple[str, ...]:
         """Name the processes that are no longer running."""

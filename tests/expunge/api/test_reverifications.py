@@ -10,6 +10,7 @@ import pytest
 
 from expunge.certificates.envelope import STATUS_TYPE, unseal
 from expunge.certificates.models import Certificate
+from expunge.certificates.tasks import status_renew
 from expunge.jobs.models import Attempt, Reverification
 from expunge.registry.models import ModelVersion
 from tests.expunge.api.conftest import AsScript
@@ -67,6 +68,7 @@ def test_the_officer_revokes_and_the_list_says_so(
     assert answer.status_code == 200, answer.content
     assert answer.json()["revoked_reason"] == "issued_in_error"
     assert revoke(script, cast.alice, certificate).status_code == 409
+    status_renew()
     listed = script(cast.dora).get("certificates/status").content
     revoked = json.loads(unseal(listed, STATUS_TYPE).payload)["revoked"]
     assert [item["number"] for item in revoked] == [certificate.number]

@@ -15,13 +15,13 @@ from django.db import IntegrityError
 
 from expunge.accounts.permissions import Actor
 from expunge.audit.keys import log_key
-from expunge.certificates import revocation
+from expunge.certificates import publication
 from expunge.certificates.envelope import STATUS_TYPE, EnvelopeError, unseal
 from expunge.certificates.keys import trust_roots
 from expunge.certificates.models import Certificate
 from expunge.certificates.offline import Trust, main, verify
 from expunge.certificates.offline.trust import read_roots
-from expunge.certificates.revocation import status_list
+from expunge.certificates.publication import status_list
 from expunge.certificates.selectors import certificate_standing
 from expunge.certificates.services import certificate_issue, certificate_revoke
 from expunge.certificates.storage import pdf_read
@@ -196,7 +196,7 @@ def test_a_status_list_that_is_forged_or_too_old_is_refused(
     cast: People, worker: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(revocation, "now", lambda: now() - timedelta(minutes=1))
+        patch.setattr(publication, "now", lambda: now() - timedelta(minutes=1))
         old = status_list()
     certificate = issue(cast, worker)
     pdf = pdf_read(certificate.pdf_name)
@@ -206,6 +206,6 @@ def test_a_status_list_that_is_forged_or_too_old_is_refused(
     forged["payload"] = forged["payload"][:-8] + "AAAAAAA="
     outcome = verify(pdf, trust(), status=json.dumps(forged).encode())
     assert not outcome.valid and outcome.findings[-1].holds is False
-    monkeypatch.setattr("expunge.certificates.revocation.log_origin", lambda: "elsewhere/audit")
+    monkeypatch.setattr("expunge.certificates.publication.log_origin", lambda: "elsewhere/audit")
     outcome = verify(pdf, trust(), status=status_list())
     assert "another platform" in outcome.findings[-1].sentence

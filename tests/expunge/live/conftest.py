@@ -73,7 +73,8 @@ def site(  # noqa: PLR0913, PLR0917 - a site has many parts
         "EXPUNGE_LOG_LEVEL": "INFO",
     }
     worker.log = var / "log" / "worker.log"
-    web = Web(worker.environment, address, var / "log" / "web.log")
+    keyless = {**worker.environment, "EXPUNGE_MAY_SIGN": "0"}
+    web = Web(keyless, address, var / "log" / "web.log")
     callers = {
         name: _caller(cast, name, address) for name in ("alice", "bob", "carol", "ada", "dora")
     }

@@ -14,6 +14,7 @@ from expunge.certificates import services
 from expunge.certificates.envelope import STATUS_TYPE, unseal
 from expunge.certificates.models import Certificate
 from expunge.certificates.services import certificate_issue
+from expunge.certificates.tasks import status_renew
 from expunge.common.clock import now
 from expunge.jobs.models import Attempt, Reverification
 from expunge.registry.models import ModelVersion
@@ -80,7 +81,9 @@ def test_only_who_may_revoke_is_offered_it(cast: People, certificate: Certificat
 
 
 def test_everyone_may_fetch_the_signed_list(cast: People, certificate: Certificate) -> None:
+    assert Client().get("/certificates/status.json").status_code == 404
     revoke(signed_in(cast.alice), certificate)
+    status_renew()
     answer = Client().get("/certificates/status.json")
     assert answer.status_code == 200
     payload = unseal(answer.content, STATUS_TYPE).payload

@@ -17,7 +17,7 @@ from expunge.api.resource import ListResource, Resource
 from expunge.certificates import selectors
 from expunge.certificates.kinds import BY_PEOPLE
 from expunge.certificates.models import Certificate
-from expunge.certificates.revocation import status_list
+from expunge.certificates.publication import status_published
 from expunge.certificates.services import certificate_revoke
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
@@ -100,7 +100,7 @@ class CertificateStatus(Resource):
     @extend_schema(operation_id="certificates_status", responses=SIDECAR)
     def get(self, request: Request) -> HttpResponse:
         """Return the signed list of revoked documents, as it is published for everyone."""
-        return HttpResponse(status_list(), content_type="application/json")
+        return HttpResponse(status_published(), content_type="application/json")
 
 
 class CertificatePdf(Resource):

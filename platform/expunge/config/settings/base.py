@@ -166,6 +166,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": int(timedelta(hours=12)
 CELERY_TASK_ROUTES = {
     "expunge.jobs.tasks.batch_run": {"queue": "attempts"},
     "expunge.jobs.tasks.review_run": {"queue": "attempts"},
+    # Only the workers of this queue hold the keys of evidence.
+    "expunge.jobs.tasks.ticket_certify": {"queue": "signing"},
+    "expunge.jobs.tasks.audit_checkpoint": {"queue": "signing"},
+    "expunge.certificates.tasks.status_renew": {"queue": "signing"},
 }
 CELERY_TASK_DEFAULT_QUEUE = "default"
 

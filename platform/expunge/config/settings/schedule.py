@@ -30,6 +30,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="3", minute="10"),
     },
     "subjects": {"task": "expunge.subjects.tasks.subjects_sweep", "schedule": timedelta(hours=1)},
+    "status-list": {
+        "task": "expunge.certificates.tasks.status_renew",
+        "schedule": timedelta(minutes=1),
+    },
     "suppression": {
         "task": "expunge.registry.tasks.suppression_forget",
         "schedule": timedelta(days=1),

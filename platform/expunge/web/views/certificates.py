@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from expunge.certificates.kinds import WORDING, Kind
-from expunge.certificates.revocation import status_list
+from expunge.certificates.publication import status_published
 from expunge.certificates.selectors import (
     certificate_get,
     certificate_pdf,
@@ -82,7 +82,7 @@ def revoke(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
 @require_safe
 def status(_request: HttpRequest) -> HttpResponse:
     """Hand the signed list of revoked documents to everyone; it holds nothing personal."""
-    return _file(status_list(), "status.json", "application/json")
+    return _file(status_published(), "status.json", "application/json")
 
 
 def _file(data: bytes, name: str, content_type: str) -> HttpResponse:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from expunge.certificates.revocation import status_list
+from expunge.certificates.publication import status_publish
 
 
 class Command(BaseCommand):
@@ -21,5 +21,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         """Run the command."""
-        file.write_bytes(status_list())
+        file.write_bytes(status_publish().content)
         self.stdout.write(f"Wrote the status list to {file}.")
