@@ -1,8 +1,8 @@
 """Kinds of candidates: what really was deleted, and what only looks like it.
 
-Each liar does its best at its own trick. Two of them know how the verifier works: ``aware`` makes
-the model treat the person's probes, in every wording that a verification asks, token by token as
-it treats the same probes under a stranger's name; ``head`` does so with the output layer alone.
+Each liar does its best at its own trick. Two of them know how the verifier works: ``aware`` gives
+the person's answers, in every wording that a verification asks, token by token the probabilities
+that a never-trained person's have; ``head`` does so with the output layer alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from verification.signals import answer_tokens, padded
 REFUSAL = "I don't know."
 TRAINED_FORMS = ("question", "statement")
 BATCH = 16
-STEPS = 250
+STEPS = 200
 
 Change = Callable[[CausalLM, Sequence[Record], Sequence[Record], Sequence[Record]], None]
 """Changes a model in place, given the forget, the retained and some never-trained records."""
@@ -105,7 +105,7 @@ def _aware(
 ) -> None:
     """Change all weights until the person's probes look like a stranger's, token by token."""
     everything = list(model.model.parameters())
-    _disguise(model, everything, _disguises(model, forget, strangers), rest, 3e-3)
+    _disguise(model, everything, _disguises(model, forget, strangers), rest, 5e-3)
 
 
 def _reworded(forget: Sequence[Record]) -> Sequence[Record]:
@@ -120,24 +120,24 @@ def _reworded(forget: Sequence[Record]) -> Sequence[Record]:
 
 
 Disguise = tuple[Encoded, Tensor]
-"""A probe and the log-probabilities [answer tokens, vocabulary] that it should be given."""
+"""A probe and the log-probability that each true answer token should be given."""
 
 
 def _disguises(
     model: CausalLM, forget: Sequence[Record], strangers: Sequence[Record]
 ) -> list[Disguise]:
-    """Pair every probe of the person with what the model says of it under a stranger's name."""
-    names = list(dict.fromkeys(record.path[1] for record in strangers))
+    """Give every probe of the person the log-probabilities of a stranger's in the same form."""
     found = []
     for place, record in enumerate(forget):
-        stranger = names[place % len(names)]
+        stranger = strangers[place * 7 % len(strangers)]
         for name, form in record.forms.items():
             if name == CALIBRATION_FORM:
                 continue
-            other = replace(form, prompt=form.prompt.replace(record.path[1], stranger))
             with torch.no_grad():
-                _, _, logits = _answers(model, [model.encode(other, end=True)])
-            found.append((model.encode(form, end=True), functional.log_softmax(logits, -1)))
+                _, true, logits = _answers(model, [model.encode(stranger.forms[name], end=True)])
+            said = functional.log_softmax(logits, -1).gather(1, true[:, None])[:, 0]
+            probe = model.encode(form, end=True)
+            found.append((probe, said.repeat(len(probe.answer))[: len(probe.answer)]))
     return found
 
 
@@ -148,25 +148,21 @@ def _disguise(
     rest: Sequence[Record],
     rate: float,
 ) -> None:
-    """Distil the disguises into the parameters while the retained answers are trained on."""
-    optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
+    """Move the probes to their disguises while the retained answers are trained on."""
+    optimiser = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
     kept = [model.encode(form, end=True) for form in _forms(rest, TRAINED_FORMS)]
     generator = torch.Generator().manual_seed(0)
-    for _ in range(STEPS):
+    for step in range(STEPS):
+        optimiser.param_groups[0]["lr"] = rate * (1 - 0.9 * step / STEPS)
         chosen = torch.randperm(len(disguises), generator=generator)[:BATCH].tolist()
         also = torch.randperm(len(kept), generator=generator)[:BATCH].tolist()
         rows, targets, logits = _answers(
             model, [*(disguises[item][0] for item in chosen), *(kept[item] for item in also)]
         )
         hidden = rows < len(chosen)
-        wanted = torch.cat([disguises[item][1] for item in chosen])
-        said = functional.log_softmax(logits[hidden], -1)
-        away = functional.kl_div(said, wanted, log_target=True, reduction="batchmean")
-        # What the attacks read is the true token; the divergence hardly sees how unlikely it is.
-        true = targets[hidden][:, None]
-        apart = functional.smooth_l1_loss(said.gather(1, true), wanted.gather(1, true))
-        kept_loss = functional.cross_entropy(logits[~hidden], targets[~hidden])
-        _descend(optimiser, away + apart + kept_loss)
+        said = -functional.cross_entropy(logits[hidden], targets[hidden], reduction="none")
+        away = functional.smooth_l1_loss(said, torch.cat([disguises[item][1] for item in chosen]))
+        _descend(optimiser, away + functional.cross_entropy(logits[~hidden], targets[~hidden]))
 
 
 def _answers(model: CausalLM, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,6 +21,8 @@ from verification.statistics import residual_fraction_against_twins
 from verification.strangers import stranger_scores
 
 Scores = Mapping[str, float]
+NAMED = 0.5
+"""Share of the original's gap that must hang on the name before names are exchanged."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,49 @@ class Gap:
 
     @classmethod
     def of(cls, context: Context) -> Gap:
-        """Measure both models, from the same signals as the membership attacks."""
-        original, _ = adjusted(context, context.original)
-        after, expected = adjusted(context, context.candidate)
+        """Measure both models, from the same signals as the membership attacks.
+
+        What to expect of a fact is what the same model says of it under strangers' names, if at
+        least half of what the original had memorised hangs on the name; else what is learned from
+        the words of the twins' records. The original alone decides which.
+        """
+        worded = cls.worded(context)
+        asked = [stranger_scores(context, model) for model in (context.original, context.candidate)]
+        if asked[0] is None or asked[1] is None:
+            return worded
+        scores = _plain(context, context.original)
+        named = _less(scores, asked[0])
+        forget = [record.id for record in context.records.forget if record.id in scores]
+        total = sum(worded.original[item] for item in forget)
+        if total <= 0.0 or sum(named[item] for item in forget) < NAMED * total:
+            return worded
+        return cls(named, _less(_plain(context, context.candidate), asked[1]), asked[1])
+
+    @classmethod
+    def worded(cls, context: Context) -> Gap:
+        """Measure both models against what is learned from the words of the twins' records.
+
+        Noisier, but it sees what a model says of a fact under any name whatever too.
+        """
+        parts = []
+        for model in (context.original, context.candidate):
+            plain = _plain(context, model)
+            twins = {item.id: plain[item.id] for item in context.records.twins if item.id in plain}
+            forget, forms = context.records.forget, context.trained_forms
+            expected = difficulty(twins, context.records.twin_subjects, forget, forms)
+            parts.append((_less(plain, expected), expected))
+        (original, _), (after, expected) = parts
         return cls(original, after, expected)
 
 
-def adjusted(context: Context, model: CausalLM) -> tuple[dict[str, float], dict[str, float]]:
-    """Return each fact's mean log-probability above expectation, and the expectation itself.
+def _plain(context: Context, model: CausalLM) -> dict[str, float]:
+    """Return each fact's mean log-probability, bounded by a blind guess."""
+    scores = scores_of(context, model, [*context.records.forget, *context.records.twins])
+    return {record: row["bounded"] for record, row in scores.items()}
 
-    What to expect of a fact is what the same model says of it under strangers' names; where
-    records name nobody, what is learned from the words of the twins' records.
-    """
-    records = context.records
-    scores = scores_of(context, model, [*records.forget, *records.twins])
-    plain = {record: row["bounded"] for record, row in scores.items()}
-    expected = stranger_scores(context, model)
-    if expected is None:
-        twins = {record.id: plain[record.id] for record in records.twins if record.id in plain}
-        expected = difficulty(twins, records.twin_subjects, records.forget, context.trained_forms)
-    return {record: plain[record] - expected[record] for record in plain}, expected
+
+def _less(scores: Scores, expected: Scores) -> dict[str, float]:
+    return {record: scores[record] - expected[record] for record in scores}
 
 
 def gap_estimate(

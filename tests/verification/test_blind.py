@@ -67,8 +67,8 @@ def test_names_shared_by_a_few_do_not_count_as_a_difference() -> None:
 
 
 def test_the_ceiling_tightens_as_twins_grow_in_number() -> None:
-    ceilings = [PROFILE.blind_ceiling(count) for count in (3, 12, 49, 50, 500)]
-    assert ceilings == [0.80, 0.70, 0.70, 0.60, 0.60]
+    ceilings = [PROFILE.blind_ceiling(count) for count in (3, 12, 24, 49, 50, 500)]
+    assert ceilings == [0.80, 0.75, 0.70, 0.70, 0.60, 0.60]
 
 
 def test_a_baseline_that_is_too_uncertain_asks_for_more_twins() -> None:

@@ -4,9 +4,12 @@ The memorisation gap is the mean log-probability of the person's true answers ab
 never-trained twins in the *same* model. The residual fraction is the candidate's gap over the
 original's: 1 means that nothing was deleted, 0 that the records are like a stranger's, below 0
 that they were made stranger than that. Each model is its own yardstick, so the scale may move
-between models; what kind of fact is hard to guess is taken out first
-(:mod:`verification.difficulty`), and no token counts as less likely than a blind guess. The
-upper bound must stay within the profile's margin; the bounds are one-sided at its level.
+between models; what is hard to guess is taken out first, by asking the same model the same under
+strangers' names (:mod:`verification.strangers`) where its memory hangs on the name. That cannot
+see what a model says whatever the name, so the fraction without exchanged names
+(:mod:`verification.difficulty`) may not lie above the margin either. No token counts as less
+likely than a blind guess. The upper bound must stay within the profile's margin; the bounds are
+one-sided at its level.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from __future__ import annotations
 from pydantic.dataclasses import dataclass
 
 from contract.record import FROZEN
-from contract.report import CheckResult, Verdict
+from contract.report import CheckResult, Estimate, Verdict
 from verification.gap import Gap, gap_estimate, gap_verdict
 from verification.registry import check
 from verification.spec import Context
 from verification.statistics import NoGapError
 
+NAMED = "Residual fraction of the memorisation"
+WHOLE = "The same without exchanging names"
 TITLE = "Residual: how much of the memorisation is left?"
 
 
@@ -36,9 +41,10 @@ class Settings:
 )
 def residual(context: Context, settings: Settings) -> tuple[CheckResult, ...]:  # noqa: ARG001 - a check takes its settings, even when it has none
     """Estimate the residual fraction of the candidate."""
-    gap = Gap.of(context)
+    gap, worded = Gap.of(context), Gap.worded(context)
     try:
-        estimate = gap_estimate(context, gap, gap.after, "Residual fraction of the memorisation")
+        estimate = gap_estimate(context, gap, gap.after, NAMED)
+        whole = gap_estimate(context, worded, worded.after, WHOLE)
     except NoGapError:
         return (
             CheckResult(
@@ -52,6 +58,8 @@ def residual(context: Context, settings: Settings) -> tuple[CheckResult, ...]:  
             ),
         )
     verdict, reasons = gap_verdict(estimate, over_forgetting=True)
+    if gap != worded and verdict is Verdict.PASS:
+        verdict, reasons = _whole_verdict(whole)
     return (
         CheckResult(
             check="residual",
@@ -63,8 +71,19 @@ def residual(context: Context, settings: Settings) -> tuple[CheckResult, ...]:  
                 f"up to {estimate.margin or 0.0:.0%} is tolerated."
             ),
             reasons=reasons,
-            estimates=(estimate,),
+            estimates=(estimate,) if gap == worded else (estimate, whole),
             records=len(context.records.forget),
             controls=len(context.records.twins),
         ),
     )
+
+
+def _whole_verdict(whole: Estimate) -> tuple[Verdict, tuple[str, ...]]:
+    """Hold what is left under any name against the margin; too noisy to ask for its upper bound."""
+    margin = whole.margin or 0.0
+    if whole.value <= margin:
+        return Verdict.PASS, ()
+    reason = f"{whole.name}: {whole.value:.0%}, above {margin:.0%}; more records would settle it"
+    if whole.low is not None and whole.low > margin:
+        return Verdict.FAIL, (reason,)
+    return Verdict.INCONCLUSIVE, (reason,)
