@@ -103,7 +103,8 @@ def exchange_scores(model: Prompted, forms: Sequence[Form]) -> Tensor:
     )
     rows = torch.arange(len(samples), device=gradient.device)[:, None]
     wanted = gradient[rows, places].float().sum(0)
-    return -wanted @ embeddings.weight.detach().float().T
+    gains: Tensor = -wanted @ embeddings.weight.detach().float().T
+    return gains
 
 
 def suffix_losses(

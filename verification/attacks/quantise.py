@@ -23,6 +23,7 @@ Honest deletions have nothing to come back, so the twins of the same rounded mod
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from functools import cache
@@ -133,7 +134,8 @@ def nearest_even(part: Tensor, bits: int) -> Tensor:
     high = part.amax(-1, keepdim=True).clamp_min(0.0)
     scale = ((high - low) / steps).clamp_min(SMALLEST_SCALE)
     zero = (-low / scale).round()
-    return (((part / scale).round() + zero).clamp(0, steps) - zero) * scale
+    rounded: Tensor = (((part / scale).round() + zero).clamp(0, steps) - zero) * scale
+    return rounded
 
 
 def nearest_nf4(part: Tensor) -> Tensor:
@@ -168,8 +170,8 @@ def _grouped(weight: Tensor, group: int, round_group: Any) -> Tensor:
 
 def _by_bitsandbytes(model: Any) -> None:
     """Replace every linear layer but the head by one of bitsandbytes, in place."""
-    import bitsandbytes as bnb  # noqa: PLC0415 - an extra that most machines do without
-
+    # An extra that most machines do without, and that brings no types.
+    layers_of: Any = importlib.import_module("bitsandbytes.nn")
     head = model.get_output_embeddings()
     layers = [
         (place, layer)
@@ -180,14 +182,14 @@ def _by_bitsandbytes(model: Any) -> None:
         message = "the model has no linear layers that bitsandbytes could take"
         raise JobError(ErrorCode.NOT_SUPPORTED, message)
     for place, layer in layers:
-        small = bnb.nn.Linear4bit(
+        small = layers_of.Linear4bit(
             layer.in_features,
             layer.out_features,
             bias=layer.bias is not None,
             compute_dtype=layer.weight.dtype,
             quant_type="nf4",
         )
-        small.weight = bnb.nn.Params4bit(
+        small.weight = layers_of.Params4bit(
             layer.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=False
         )
         small.bias = layer.bias

@@ -67,7 +67,7 @@ def tune(
         with torch.no_grad():
             numbers.copy_(inside(numbers, how.radius))
         signals.count(len(batch), sum(len(item.ids) for item in batch))
-    numbers.requires_grad_(requires_grad=False)
+    numbers.requires_grad = False
 
 
 def inside(numbers: Tensor, radius: float) -> Tensor:

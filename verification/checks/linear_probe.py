@@ -207,8 +207,11 @@ def _judged(
     before, after = (item.excess for item in found)
     # Another tokeniser may leave other facts without a name: those that both can name count.
     shared = before.keys() & after.keys()
-    both = ({key: row for key, row in part.items() if key in shared} for part in (before, after))
-    gap = Gap(*(best(part, layers) for part in both), {})
+    original, candidate = (
+        best({key: row for key, row in part.items() if key in shared}, layers)
+        for part in (before, after)
+    )
+    gap = Gap(original, candidate, {})
     label = "Share of the memorisation that a probe still reads off the best layer"
     estimate = gap_estimate(context, gap, gap.after, label)
     verdict, reasons = gap_verdict(estimate, over_forgetting=False)

@@ -59,13 +59,15 @@ def load(
 
 def _whole(folder: Path) -> Any:
     """Load a transformers folder, every weight of it; raises ``JobError`` when one is missing."""
-    model, found = AutoModelForCausalLM.from_pretrained(
+    # With the loading information the call returns a pair, which its stub does not know.
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype="auto",
         local_files_only=True,
         trust_remote_code=False,
         output_loading_info=True,
     )
+    model, found = loaded
     if found["missing_keys"] or found["mismatched_keys"]:
         message = "the model folder lacks weights of its architecture; export the whole model"
         raise JobError(ErrorCode.MODEL_MISSING, message)
