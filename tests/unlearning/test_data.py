@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from contract.record import Form, Record
 from unlearning import models
 from unlearning.data import Batches, Sample, collate, encode
