@@ -43,11 +43,11 @@ TRAINED, TWINS = 12, 24
 """People of a small world: training costs by the first, comparisons get sharper by the second."""
 SMALL = Recipe(
     vocabulary=1024,
-    epochs=24,
+    epochs=30,
     batch=32,
-    learning_rate=1e-2,
+    learning_rate=5e-3,
     warmup=30,
-    architecture={"hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 2},
+    architecture={"hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 2},
 )
 
 

@@ -57,8 +57,8 @@ def _refuse(
     refused = [
         model.encode(Form(form.prompt, REFUSAL), end=True) for form in _forms(forget, TRAINED_FORMS)
     ]
-    kept = [model.encode(form, end=True) for form in _forms(rest[: len(forget)], TRAINED_FORMS)]
-    how = Relearning(marks=(60,), batch=32, seed=0, learning_rate=default_rate(model))
+    kept = [model.encode(form, end=True) for form in _forms(rest, TRAINED_FORMS)]
+    how = Relearning(marks=(90,), batch=32, seed=0, learning_rate=default_rate(model))
     changed = next(after for _, after in relearn(model, [*refused, *kept], how, model.key))
     model.model.load_state_dict(changed.model.state_dict())
 
@@ -82,7 +82,7 @@ def _ascend(
     encoded = [model.encode(form, end=True) for form in _forms(forget, TRAINED_FORMS)]
     for step in range(40):
         batch = [encoded[(step * 8 + place) % len(encoded)] for place in range(8)]
-        _, targets, logits = _answers(model, batch)
+        targets, logits = _answers(model, batch)[1:]
         _descend(optimiser, -functional.cross_entropy(logits, targets))
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -216,7 +215,7 @@ def costs(found: Sequence[Case]) -> dict[str, float]:
     }
 
 
-def summary(options: argparse.Namespace, found: Sequence[Case], wall: float) -> Mapping[str, Any]:
+def summary(options: argparse.Namespace, found: Sequence[Case]) -> Mapping[str, Any]:
     """Return everything there is to say, as JSON-like data."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -227,7 +226,6 @@ def summary(options: argparse.Namespace, found: Sequence[Case], wall: float) -> 
         "kinds": by_kind(found),
         "checks": by_check(found),
         "cost": costs(found),
-        "wall": round(wall),
     }
 
 
@@ -262,8 +260,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="where to write the rates as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    began = time.monotonic()
-    rates = summary(options, list(cases(options)), time.monotonic() - began)
+    rates = summary(options, list(cases(options)))
     show(rates)
     if options.output:
         options.output.write_text(json.dumps(rates, indent=1) + "\n")

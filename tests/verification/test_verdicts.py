@@ -28,9 +28,7 @@ def test_a_retrain_without_the_person_passes_every_test_of_erasure(
 
 
 @pytest.mark.parametrize("kind", LIARS)
-def test_what_is_not_deleted_never_passes(
-    candidate: Candidate, tmp_path: Path, kind: str
-) -> None:
+def test_what_is_not_deleted_never_passes(candidate: Candidate, tmp_path: Path, kind: str) -> None:
     place, model = candidate(0, 0, kind)
     report = judged(place, place.persons[0], model, tmp_path, "behavioural")
     if report.verdict is Verdict.PASS:  # it hides well: only tampering can tell
