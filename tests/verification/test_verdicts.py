@@ -46,17 +46,12 @@ def test_a_refusal_is_found_out_by_a_little_training(candidate: Candidate, tmp_p
     report = judged(place, place.persons[0], model, tmp_path)
     by_attack = {item.attack: item for item in report.checks if item.attack}
     assert by_attack["relearn-forget-16"].verdict is Verdict.FAIL
-    assert by_attack["relearn-retain-16"].verdict is Verdict.FAIL
-    assert by_attack["relearn-forget-16"].estimates[0].value > 0.5
-    assert report.mechanism != "removed"
+    assert by_attack["relearn-forget-100"].verdict is Verdict.FAIL
+    assert report.verdict is Verdict.FAIL and report.mechanism != "removed"
 
 
-def test_a_destroyed_model_fails_for_what_it_lost(candidate: Candidate, tmp_path: Path) -> None:
+def test_a_destroyed_model_is_refused(candidate: Candidate, tmp_path: Path) -> None:
     place, model = candidate(0, 0, "ascent")
     report = judged(place, place.persons[0], model, tmp_path, "behavioural")
-    utility = next(item for item in report.checks if item.check == "utility")
-    assert utility.verdict is Verdict.FAIL
-    assert {chart.kind for item in report.checks for chart in item.charts} >= {
-        "distribution",
-        "bars",
-    }
+    # One that writes nothing any more is no valid model; one that writes nonsense lost its use.
+    assert report.verdict in {Verdict.FAIL, Verdict.INVALID}
