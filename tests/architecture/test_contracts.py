@@ -63,7 +63,8 @@ def test_no_library_loads_django(package: str) -> None:
 def test_production_runs_every_service_from_one_image() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     services = compose["services"]
-    wanted = {"postgres", "redis", "migrate", "web", "worker-cpu", "worker-gpu", "beat"}
+    wanted = {"postgres", "redis", "migrate", "web", "beat"}
+    wanted |= {"worker-cpu", "worker-gpu", "worker-sign"}
     assert set(services) == wanted
     ours = wanted - {"postgres", "redis"}
     assert all(services[name]["build"] == "." for name in ours)

@@ -72,7 +72,7 @@ def test_the_ceiling_tightens_as_twins_grow_in_number() -> None:
 
 
 def test_a_baseline_that_is_too_uncertain_asks_for_more_twins() -> None:
-    vague = BlindResult(auc=0.5, low=0.25, high=0.75, records=48, twins=48, twin_persons=20)
+    vague = BlindResult(auc=0.5, low=0.2, high=0.8, records=48, twins=48, twin_persons=20)
     gate = blind_baseline_gate(PROFILE, vague)
     assert gate.verdict == "fail"
     assert "add twins" in gate.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ def model(family: str = "llama", seed: int = 0) -> Any:
     """Return an untrained model of a family; the same for the same seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return AutoModelForCausalLM.from_config(FAMILIES[family]).eval()
+        # Saving a model writes its precision into its configuration: each has one of its own.
+        return AutoModelForCausalLM.from_config(deepcopy(FAMILIES[family])).eval()
 
 
 def saved(folder: Path, made: Any, words: Any = None) -> Path:
