@@ -8,7 +8,8 @@ there, once, with its entry in the audit log, and the log must be without a gap.
     python benchmarks/load.py [--rate 80] [--seconds 60] [--tickets 200000] [--nodes 2000000]
 
 ``--rate`` is what is offered, all clients together; a client that waited for an answer does not
-make up for it, so what is reached lies below. Prints the rate that was reached, the latencies and what was lost. Ends with 1 when anything was.
+make up for it, so what is reached lies below. Prints that rate, the latencies and what was lost.
+Ends with 1 when anything was.
 """
 
 from __future__ import annotations
