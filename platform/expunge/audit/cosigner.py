@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from expunge.audit.cosignature import cosign
 from expunge.audit.export import ExportError, StampedNote, read_export
 from expunge.audit.handover import keys_followed, told_by
 from expunge.audit.replay import KEPT_SINCE, DatedNote, Entry, Replay
+from expunge.common.keyfile import write_private
 
 SIGNED, REFUSED, USAGE = 0, 1, 2
 KEY, NAME, LOG_KEYS, LAST = "key.pem", "name", "log.key", "last-checkpoint.txt"
@@ -65,7 +65,7 @@ class Cosigner:
             serialization.NoEncryption(),
         )
         for file, content in ((KEY, pem), (NAME, name.encode()), (LOG_KEYS, log_keys.encode())):
-            _keep(folder / file, content)
+            write_private(folder / file, content)
         return cls(folder)
 
     @property
@@ -91,7 +91,7 @@ class Cosigner:
         with self._alone():
             note = self._replayed(shown) if isinstance(shown, Path) else self._grown(shown)
             signed = note + cosign(note, self.key, self.name, datetime.now(UTC))
-            _keep(self.folder / LAST, signed.encode())
+            write_private(self.folder / LAST, signed.encode())
             return signed
 
     def _grown(self, shown: Continuation) -> str:
@@ -125,12 +125,12 @@ class Cosigner:
         if faults := replay.finish():
             self._evidence(newest)
             raise CheckpointError(" ".join(faults))
-        _keep(self.folder / LOG_KEYS, "".join(f"{key}\n" for key in keys).encode())
+        write_private(self.folder / LOG_KEYS, "".join(f"{key}\n" for key in keys).encode())
         return newest
 
     def _evidence(self, note: str) -> None:
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        _keep(self.folder / f"refused-{moment}.txt", note.encode())
+        write_private(self.folder / f"refused-{moment}.txt", note.encode())
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -170,17 +170,6 @@ def _signed_by(note: str, keys: Sequence[NoteKey]) -> bool:
     except CheckpointError:
         return False
     return True
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, for its owner alone."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.touch(mode=0o600)
-    with partial.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    partial.replace(path)
 
 
 def _parser() -> argparse.ArgumentParser:

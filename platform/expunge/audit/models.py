@@ -93,8 +93,9 @@ class Checkpoint(models.Model):
     @property
     def cosigner_lines(self) -> str:
         """Return the lines that cosigners added, in the order in which they came."""
-        found = self.cosignatures.order_by("created_at", "pk").values_list("line", flat=True)
-        return "".join(found)
+        # Sorted here, so that whoever reads many checkpoints can fetch the lines of all at once.
+        found = sorted(self.cosignatures.all(), key=lambda item: (item.created_at, item.pk))
+        return "".join(item.line for item in found)
 
 
 class Cosigner(BaseModel):

@@ -5,12 +5,13 @@ Two workers that finish the same certificate write two files, and the log decide
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
+
+from expunge.common.keyfile import write_private
 
 
 def pdf_store(certificate_id: UUID, pdf: bytes) -> str:
@@ -18,14 +19,7 @@ def pdf_store(certificate_id: UUID, pdf: bytes) -> str:
     name = f"{certificate_id}/{sha256(pdf).hexdigest()}.pdf"
     path = _path(name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Two writers may hold the same bytes at once: each has a file of its own until it is whole.
-    temporary = path.with_suffix(f".{uuid4().hex}")
-    temporary.touch(mode=0o600)
-    with temporary.open("wb") as handle:
-        handle.write(pdf)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    write_private(path, pdf)
     return name
 
 

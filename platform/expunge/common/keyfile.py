@@ -5,6 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, durably, for its owner alone.
+
+    Two writers may hold the same bytes at once: each has a file of its own until it is whole.
+    """
+    partial = path.with_name(f".{path.name}.{uuid4().hex}")
+    partial.touch(mode=0o600)
+    with partial.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    partial.replace(path)
 
 
 def read_or_create(path: Path, make: Callable[[], str]) -> str:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from expunge.audit.export import StampedNote, write_export
 from expunge.audit.models import Checkpoint
-from expunge.audit.selectors import entries, log_key_file
+from expunge.audit.selectors import BATCH, entries, log_key_file
 from expunge.audit.services import checkpoint_sign
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         checkpoint_sign()
         notes = (
             StampedNote(item.note, bytes(item.token), item.cosigner_lines)
-            for item in Checkpoint.objects.iterator()
+            for item in Checkpoint.objects.prefetch_related("cosignatures").iterator(BATCH)
         )
         count, checkpoints = write_export(file, entries(), notes)
         key = file.with_name(f"{file.name}.key")
