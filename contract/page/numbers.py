@@ -26,13 +26,13 @@ def whole(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as a person says them."""
+def duration(seconds: float, gap: str = "\u202f") -> str:
+    """Return seconds as a person says them; ``gap`` stands between a number and its unit."""
     if seconds < _MINUTE:
-        return f"{seconds:.1f}\u202fs"
+        return f"{seconds:.1f}{gap}s"
     minutes, rest = divmod(round(seconds), _MINUTE)
     hours, minutes = divmod(minutes, _MINUTE)
-    return f"{hours}\u202fh {minutes}\u202fmin" if hours else f"{minutes}\u202fmin {rest}\u202fs"
+    return f"{hours}{gap}h {minutes}{gap}min" if hours else f"{minutes}{gap}min {rest}{gap}s"
 
 
 def interval(estimate: Estimate) -> str:

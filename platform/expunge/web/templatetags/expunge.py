@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from contract.drawing import charts, forest
+from contract.page.numbers import duration
 from contract.report import Chart, Estimate, Report, Verdict
 from expunge.jobs.states import AttemptState, JobState, ReviewState
 from expunge.tickets import citations
@@ -39,7 +40,6 @@ KINDS = {
 }
 DIGEST_CHARACTERS = 12
 SOON_DAYS = 7
-MINUTE = 60
 SHORT_ID = 8
 
 
@@ -242,11 +242,7 @@ def spaced(code: str) -> str:
 @register.filter
 def seconds(value: float) -> str:
     """Return a duration as a person says it."""
-    if value < MINUTE:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), MINUTE)
-    hours, minutes = divmod(minutes, MINUTE)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return duration(value, gap=" ")
 
 
 @register.filter
