@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+import unlearning.edits
 import unlearning.exact
 import unlearning.methods
 from contract.catalog import Catalog, Effect, MethodCard
@@ -79,9 +80,9 @@ def method(  # noqa: PLR0913 - a card has this many lines
 
 @cache
 def methods() -> Mapping[str, Method[Any]]:
-    """Import every file of the two method packages and return its methods by name."""
+    """Import every file of the method packages and return its methods by name."""
     found: dict[str, Method[Any]] = {}
-    for package in (unlearning.methods, unlearning.exact):
+    for package in (unlearning.methods, unlearning.edits, unlearning.exact):
         for info in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             module = importlib.import_module(info.name)
             found.update(

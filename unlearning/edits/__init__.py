@@ -1,0 +1,1 @@
+"""Closed-form edits: weights changed by a formula, in seconds, without training; one file each."""
