@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
 from corpora.dataset import Dataset, write_dataset
 from expunge.registry.models import Arm, DatasetVersion, ModelVersion, ScopeNode
@@ -24,6 +25,14 @@ from tests.expunge.factories import SYSTEM, People, clinic, model_folder, people
 Register = Callable[..., DatasetVersion]
 RegisterVersion = Callable[..., ModelVersion]
 FileTicket = Callable[..., Ticket]
+
+
+@pytest.fixture(autouse=True)
+def no_calls_counted() -> Iterator[None]:
+    """Let no test reach a limit with the calls of the tests before it."""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture

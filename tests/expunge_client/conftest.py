@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.accounts.services import token_create
@@ -15,6 +13,7 @@ from expunge_client import Client
 from tests.expunge.conftest import (  # noqa: F401 - fixtures
     erika,
     file_ticket,
+    no_calls_counted,
     original,
     patients,
     register,
@@ -24,14 +23,11 @@ from tests.expunge.factories import People, people
 
 
 @pytest.fixture(autouse=True)
-def _at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the configuration of whoever runs the tests out of them."""
-    cache.clear()
     monkeypatch.setenv("EXPUNGE_CONFIG", str(tmp_path / "home" / "client.json"))
     for name in ("EXPUNGE_URL", "EXPUNGE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    yield
-    cache.clear()
 
 
 @pytest.fixture

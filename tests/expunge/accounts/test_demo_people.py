@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from expunge.accounts.selectors import policy_of
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.django_db
 def _keys(settings: Any, tmp_path: Path) -> None:
     settings.EXPUNGE_KEYS_DIR = tmp_path
     settings.EXPUNGE_PUBLIC_INTAKE = True
-    cache.clear()
 
 
 def test_each_signs_in_and_ada_administers() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.accounts.services import token_create
@@ -84,10 +83,3 @@ def script(cast: People) -> AsScript:
 def grand_tour(cast: People, tmp_path: Path) -> Tour:
     """Fill the organisation with tickets in every state."""
     return tour(cast, tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_calls_counted() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()

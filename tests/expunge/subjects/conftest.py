@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from expunge.notices.models import Notice
 from expunge.tickets.models import Ticket
@@ -39,10 +38,3 @@ def unshown(file_ticket: FileTicket) -> Callable[..., Ticket]:
         return file_ticket(**{"identity_confirmed": False, **given})
 
     return file
-
-
-@pytest.fixture(autouse=True)
-def _nothing_counted() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()

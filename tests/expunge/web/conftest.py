@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from expunge.accounts.permissions import Actor
@@ -61,10 +60,3 @@ def signed_in() -> SignedIn:
 def grand_tour(cast: People, tmp_path: Path) -> Tour:
     """Fill the organisation with tickets in every state."""
     return tour(cast, tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _no_failures_remembered() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
