@@ -5,7 +5,7 @@ A replay reads every entry, which takes minutes on a log of years; no request wa
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from expunge.audit.models import LogCheck
@@ -24,10 +24,7 @@ def check_ask(*, actor: str) -> LogCheck:
 
 def check_carry_out() -> None:
     """Replay the log once and answer every check that was asked for before it began."""
-    outermost = not connection.in_atomic_block
     with transaction.atomic():
-        if outermost:
-            _one_moment()
         waiting = list(checks_left().select_for_update(skip_locked=True))
         if not waiting:
             return
@@ -37,12 +34,6 @@ def check_carry_out() -> None:
             check.faults = list(state.faults[:MOST_FAULTS])
             check.ended_at = now()
             check.save()
-
-
-def _one_moment() -> None:
-    """Let every query see the log as it is now: entries and tree grow while they are read."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def check_latest() -> LogCheck | None:

@@ -15,6 +15,7 @@ from expunge.accounts.permissions import Actor, Permission
 from expunge.audit import merkle
 from expunge.audit.actions import AuditAction
 from expunge.audit.checkpoint import CheckpointError, NoteKey
+from expunge.audit.export import StampedNote
 from expunge.audit.handover import keys_told, told_by
 from expunge.audit.keys import log_key, log_origin
 from expunge.audit.leaves import moment_text
@@ -95,10 +96,17 @@ def leaves_of_ticket(actor: Actor, ticket_id: UUID) -> QuerySet[Leaf]:
     return Leaf.objects.filter(controller_id__in=controllers, ticket_id=ticket_id)
 
 
-def entries() -> Iterator[Entry]:
-    """Yield every entry in order, without holding them all in memory."""
-    for leaf in Leaf.objects.iterator(chunk_size=BATCH):
+def entries(size: int) -> Iterator[Entry]:
+    """Yield the first ``size`` entries in order, without holding them all in memory."""
+    for leaf in Leaf.objects.filter(seq__lt=size).iterator(chunk_size=BATCH):
         yield _entry(leaf)
+
+
+def stamped_notes(size: int) -> Iterator[StampedNote]:
+    """Yield every checkpoint of the log up to a size, with what outsiders added to it."""
+    signed = Checkpoint.objects.filter(size__lte=size).prefetch_related("cosignatures")
+    for item in signed.iterator(BATCH):
+        yield StampedNote(item.note, bytes(item.token), item.cosigner_lines)
 
 
 def log_keys() -> tuple[NoteKey, ...]:
@@ -116,23 +124,32 @@ def log_key_file() -> str:
 
 
 def log_verify() -> LogState:
-    """Replay the whole log: no gap, every hash, every inner node, every signed checkpoint."""
+    """Replay the whole log: no gap, every hash, every inner node, every signed checkpoint.
+
+    Others may append meanwhile. What rests on entries (nodes, checkpoints) is therefore read
+    first and the size of the log after it: an honest log holds every entry that these account
+    for, and what is appended later is left for the next time.
+    """
+    signed = list(Checkpoint.objects.values_list("note", "signed_at"))
+    tree = _tree_size()
+    size = log_size()
     faults: list[str] = []
+    if tree > size:
+        faults.append("The tree holds more than the entries account for.")
     keys: tuple[NoteKey, ...] = ()
     try:
         keys = log_keys()
     except CheckpointError as error:
         faults.append(f"The log does not say which keys are its own: {error}.")
-    signed = Checkpoint.objects.values_list("note", "signed_at")
     replay = Replay((DatedNote(note, moment) for note, moment in signed), keys)
-    stored = _nodes_as_completed()
-    for leaf in Leaf.objects.iterator(chunk_size=BATCH):
+    stored = _nodes_as_completed(size)
+    for leaf in Leaf.objects.filter(seq__lt=size).iterator(chunk_size=BATCH):
         made = replay.add(_entry(leaf))
         if made != list(islice(stored, len(made))):
             faults.append(f"The tree above entry {leaf.seq} was altered.")
         faults.append(_columns_fault(leaf))
     if next(stored, None) is not None:
-        faults.append("The tree holds more than the entries account for.")
+        faults.append("The tree holds nodes that no entry completes.")
     faults = [*replay.finish(), *filter(None, faults)]
     return LogState(replay.size, replay.root().hex(), replay.checkpoints, tuple(faults))
 
@@ -141,10 +158,21 @@ def _entry(leaf: Leaf) -> Entry:
     return Entry(leaf.seq, bytes(leaf.data), bytes(leaf.leaf_hash))
 
 
-def _nodes_as_completed() -> Iterator[InnerNode]:
-    """Yield the stored inner nodes in the order in which a growing log completes them."""
-    rows = Node.objects.annotate(completed=(F("index") + 1) * Power(2, F("level")))
-    for row in rows.order_by("completed", "level").iterator(chunk_size=BATCH):
+def _completed_nodes() -> QuerySet[Node]:
+    """Return the stored inner nodes with the size of the log that completes each."""
+    return Node.objects.annotate(completed=(F("index") + 1) * Power(2, F("level")))
+
+
+def _tree_size() -> int:
+    """Return how many entries the stored inner nodes account for."""
+    last = _completed_nodes().aggregate(last=Max("completed"))["last"]
+    return 0 if last is None else int(last)
+
+
+def _nodes_as_completed(size: int) -> Iterator[InnerNode]:
+    """Yield the inner nodes in the order in which a log that grows to a size completes them."""
+    rows = _completed_nodes().filter(completed__lte=size).order_by("completed", "level")
+    for row in rows.iterator(chunk_size=BATCH):
         yield InnerNode(row.level, row.index, bytes(row.hash))
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from expunge.audit.export import StampedNote, write_export
-from expunge.audit.models import Checkpoint
-from expunge.audit.selectors import BATCH, entries, log_key_file
+from expunge.audit.export import write_export
+from expunge.audit.selectors import entries, log_key_file, log_size, stamped_notes
 from expunge.audit.services import checkpoint_sign
 
 
@@ -25,11 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         """Run the command."""
         checkpoint_sign()
-        notes = (
-            StampedNote(item.note, bytes(item.token), item.cosigner_lines)
-            for item in Checkpoint.objects.prefetch_related("cosignatures").iterator(BATCH)
-        )
-        count, checkpoints = write_export(file, entries(), notes)
+        size = log_size()  # others go on appending: entries and checkpoints are those of one size
+        count, checkpoints = write_export(file, entries(size), stamped_notes(size))
         key = file.with_name(f"{file.name}.key")
         key.write_text(log_key_file(), encoding="utf-8")
         self.stdout.write(f"{count} entries and {checkpoints} checkpoints in {file}; key in {key}.")
