@@ -20,7 +20,7 @@ import verification.attacks
 import verification.checks
 from contract.catalog import AttackCard, CheckCard
 from contract.report import CheckResult
-from verification.spec import Context, Tampered
+from verification.spec import Context, Tampered, UnansweredError
 
 SettingsT = TypeVar("SettingsT")
 PlugInT = TypeVar("PlugInT", "Check[Any]", "Attack[Any]")
@@ -38,8 +38,25 @@ class Check(Generic[SettingsT]):
 
     card: CheckCard
     settings: TypeAdapter[SettingsT]
-    run: Run[SettingsT]
+    function: Run[SettingsT]
     own_attacks: bool = False
+
+    def run(self, context: Context, settings: SettingsT) -> tuple[CheckResult, ...]:
+        """Run the check; :class:`UnansweredError` becomes a result that says why."""
+        try:
+            return self.function(context, settings)
+        except UnansweredError as error:
+            return (
+                CheckResult(
+                    check=self.card.name,
+                    title=self.card.title,
+                    verdict=error.verdict,
+                    reading=error.reading,
+                    reasons=(error.reason,),
+                    records=len(context.records.forget),
+                    controls=len(context.records.twins),
+                ),
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from contract.event import EventLog
 from contract.job import VerificationJob
 from contract.record import CALIBRATION_FORM, Record
+from contract.report import Verdict
 from verification.families.causal_lm import CausalLM
 from verification.profiles import Margins, Profile
 from verification.signals import Signals
@@ -57,6 +58,19 @@ def _common_depth(paths: Sequence[tuple[str, ...]]) -> int:
             break
         depth += 1
     return depth
+
+
+class UnansweredError(Exception):
+    """Raised by a check that has nothing to judge: ``reading`` for people, and the ``reason``.
+
+    NOT_APPLICABLE where the question has no meaning here, INCONCLUSIVE where more would settle it.
+    """
+
+    def __init__(
+        self, reading: str, reason: str, verdict: Verdict = Verdict.NOT_APPLICABLE
+    ) -> None:
+        super().__init__(reason)
+        self.reading, self.reason, self.verdict = reading, reason, verdict
 
 
 @dataclass(frozen=True)

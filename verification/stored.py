@@ -109,9 +109,9 @@ def code_digest(step: Step) -> str:
 def reached(step: Step) -> dict[str, Path]:
     """Return our modules that a step's check and attack import, near or far, with their files."""
     found: dict[str, Path] = {}
-    for item in (step.check, step.attack):
-        if item is not None:
-            _reach(item.run.__module__, found)
+    _reach(step.check.function.__module__, found)
+    if step.attack is not None:
+        _reach(step.attack.run.__module__, found)
     return found
 
 

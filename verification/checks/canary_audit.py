@@ -29,10 +29,12 @@ from contract.result import ErrorCode, JobError
 from verification.facts import FactScores, scores_of
 from verification.families.causal_lm import CausalLM
 from verification.registry import check
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import clopper_pearson, epsilon_lower_bound, one_run_p_value
 
 TITLE = "Canary audit: do the coins show that decided who was trained on?"
+LEDGER = "flip coins for pairs when records are taken in, and keep a ledger"
+NOTHING = "No coins are known that decided who was trained on, so this was not tried."
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -52,13 +54,13 @@ class Settings:
 def canary_audit(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
     """Guess every coin of the ledger that is about the forgotten records."""
     if context.job.data.canaries is None:
-        return (_not_applicable(context, "the job names no ledger of coins"),)
+        raise UnansweredError(NOTHING, f"the job names no ledger of coins; {LEDGER}")
     coins = _coins(context, context.job.data.canaries)
     alpha = context.profile.alpha
     if one_run_p_value(len(coins), len(coins), len(coins), 0.0) >= alpha:
         fewest = math.floor(-math.log2(alpha)) + 1
         why = f"{len(coins)} coins show nothing even if all are guessed; {fewest} are needed"
-        return (_not_applicable(context, why),)
+        raise UnansweredError(NOTHING, f"{why}; {LEDGER}")
     after = _audit(context, context.candidate, coins, settings)
     before = _audit(context, context.original, coins, settings)
     epsilon = after[0]
@@ -140,15 +142,3 @@ def _reason(epsilon: Estimate, *, failed: bool) -> str:
     if failed:
         return f"{text}, above the {epsilon.margin:.2f} that the membership margin allows"
     return f"{text}; this audit can only find a trace, it never shows that there is none"
-
-
-def _not_applicable(context: Context, why: str) -> CheckResult:
-    return CheckResult(
-        check="canary_audit",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="No coins are known that decided who was trained on, so this was not tried.",
-        reasons=(f"{why}; flip coins for pairs when records are taken in, and keep a ledger",),
-        records=len(context.records.forget),
-        controls=len(context.records.twins),
-    )

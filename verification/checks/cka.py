@@ -33,9 +33,10 @@ from verification.families.causal_lm import CausalLM
 from verification.registry import check
 from verification.signals.anatomy import UnknownAnatomyError
 from verification.signals.hidden import inside
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 
 TITLE = "CKA: how alike are the inner states before and after?"
+NOTHING = "The inner states of the two models could not be compared."
 UNCHANGED = 1e-5
 """Largest relative change of states that rounding may explain."""
 FEWEST = 4
@@ -83,11 +84,11 @@ def cka(context: Context, settings: Settings) -> tuple[CheckResult, ...]:  # noq
         after = {name: _states(context, context.candidate, item) for name, item in sets.items()}
         references = [_states(context, model, records.forget) for model in context.references]
     except UnknownAnatomyError as error:
-        return (_not_applicable(context, str(error)),)
+        raise UnansweredError(NOTHING, str(error)) from error
     own = before["this person"], after["this person"]
     if len(own[0]) != len(own[1]) or len(own[0][0]) < FEWEST:
         reason = "the two models have different numbers of layers, or there are too few records"
-        return (_not_applicable(context, reason),)
+        raise UnansweredError(NOTHING, reason)
     curves = {name: _curve(before[name], after[name]) for name in sets}
     return (_result(context, curves, _unchanged(*own), _erasures(own, references)),)
 
@@ -170,15 +171,4 @@ def _result(
                 series={name: tuple(values) for name, values in curves.items()},
             ),
         ),
-    )
-
-
-def _not_applicable(context: Context, reason: str) -> CheckResult:
-    return CheckResult(
-        check="cka",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="The inner states of the two models could not be compared.",
-        reasons=(reason,),
-        records=len(context.records.forget),
     )

@@ -31,10 +31,11 @@ from verification.facts import column, scores_of
 from verification.families.causal_lm import CausalLM
 from verification.gap import Gap, gap_estimate, gap_verdict
 from verification.registry import check
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import NoGapError
 
 TITLE = "Concept vectors: do the vectors that held the facts still work?"
+NOTHING = "This person's facts sit in no part of the model that could be tested by itself."
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -71,20 +72,21 @@ def concept_vectors(context: Context, settings: Settings) -> tuple[CheckResult, 
         ratio=settings.ratio,
     )
     if not same_shapes(context.original, context.candidate):
-        return (_not_applicable(context, "the two models have parts of different shapes"),)
+        raise UnansweredError(NOTHING, "the two models have parts of different shapes")
     if not context.records.neighbours and not context.records.retain:
-        return (_not_applicable(context, "there are no retained records to tell vectors apart by"),)
+        raise UnansweredError(NOTHING, "there are no retained records to tell vectors apart by")
     found = elicit(context, search)
     if found.cost < search.effect or found.cost < search.ratio * found.neighbour_cost:
         reason = (
             "no set of value vectors belongs to this person alone: taking the best one out costs "
             f"{found.cost:.2f} nats a token here and {found.neighbour_cost:.2f} next to it"
         )
-        return (_not_applicable(context, reason),)
+        raise UnansweredError(NOTHING, reason)
     try:
         return (_judged(context, settings, found),)
-    except NoGapError:
-        return (_not_applicable(context, "the original shows no memorisation gap"),)
+    except NoGapError as error:
+        reason = "the original shows no memorisation gap"
+        raise UnansweredError(NOTHING, reason) from error
 
 
 def _judged(context: Context, settings: Settings, found: Elicited) -> CheckResult:
@@ -180,14 +182,3 @@ def _reading(verdict: Verdict, estimate: Estimate, found: Elicited) -> str:
     if verdict is Verdict.PASS:
         return f"{text}. Put back into the new model they bring nothing back."
     return f"{text}. Whether they bring the facts back when put back is not certain."
-
-
-def _not_applicable(context: Context, reason: str) -> CheckResult:
-    return CheckResult(
-        check="concept_vectors",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="This person's facts sit in no part of the model that could be tested by itself.",
-        reasons=(reason,),
-        records=len(context.records.forget),
-    )

@@ -40,9 +40,11 @@ from verification.scores import (
 )
 from verification.separation import Scored, area, areas_chart, caught, odds, separation_verdict
 from verification.signals.gradients import gradient_norms
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 
 TITLE = "Membership, closer: gradients, strange company and changed copies"
+MORE = "more records, or twins of more people, would settle it"
+TOO_FEW = "The closer attacks could not be made, so nothing is known about them."
 LABELS = {
     "gradient_norm": "Gradient norm",
     "recall": "ReCaLL",
@@ -97,14 +99,18 @@ def extended_membership(context: Context, settings: Settings) -> tuple[CheckResu
     margins, alpha = context.margins, context.profile.alpha
     asked = _asked(context, settings)
     if margins is None or len(asked.forget) < 2 or len(asked.twins) + 1 < FEWEST_PEOPLE:  # noqa: PLR2004 - a rank needs two
-        return (_unanswered(context, "too few records, or twins of fewer than three people"),)
+        raise UnansweredError(
+            TOO_FEW,
+            f"too few records, or twins of fewer than three people; {MORE}",
+            Verdict.INCONCLUSIVE,
+        )
     try:
         runs = [
             _scores(context, model, asked, settings)
             for model in (context.original, context.candidate)
         ]
     except ValueError as error:
-        return (_unanswered(context, str(error)),)
+        raise UnansweredError(TOO_FEW, f"{error}; {MORE}", Verdict.INCONCLUSIVE) from error
     before, after = (
         {
             name: Scored(column(run, asked.forget, name), columns(run, asked.twins, name))
@@ -271,15 +277,3 @@ def _reading(
             f"records in {share} of cases; with this many records that does not settle it."
         )
     return f"{said} {scope}"
-
-
-def _unanswered(context: Context, why: str) -> CheckResult:
-    return CheckResult(
-        check="extended_membership",
-        title=TITLE,
-        verdict=Verdict.INCONCLUSIVE,
-        reading="The closer attacks could not be made, so nothing is known about them.",
-        reasons=(f"{why}; more records, or twins of more people, would settle it",),
-        records=len(context.records.forget),
-        controls=len(context.records.twins),
-    )

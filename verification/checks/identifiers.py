@@ -28,10 +28,12 @@ from contract.report import Chart, CheckResult, Estimate, Verdict
 from verification.families.causal_lm import CausalLM
 from verification.identifiers import KINDS, kind_of
 from verification.registry import check
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import clopper_pearson
 
 TITLE = "Identifiers: is one of the 18 kinds written out?"
+NOTHING = "None of the records holds an identifier of the 18 kinds that is nobody else's."
+NONE_GIVEN = "no answer of this person is a unique identifier, so none can be written out"
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -70,7 +72,7 @@ def identifiers(context: Context, settings: Settings) -> tuple[CheckResult, ...]
     forms = (*context.trained_forms, *context.probe_forms)
     found = _identifying(context, context.records.forget, settings)
     if not found:
-        return (_not_applicable(context),)
+        raise UnansweredError(NOTHING, NONE_GIVEN)
     after = _told(context, context.candidate, found, forms)
     before = _told(context, context.original, found, forms)
     twins = _identifying(context, context.records.twins, settings)
@@ -191,16 +193,4 @@ def _chart(before: Told, after: Told, luck: Told) -> Chart:
         y_label="share of identifiers",
         x=tuple(KINDS[kind] for kind in kinds),
         series={"before": shares(before), "after": shares(after), "never trained": shares(luck)},
-    )
-
-
-def _not_applicable(context: Context) -> CheckResult:
-    return CheckResult(
-        check="identifiers",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="None of the records holds an identifier of the 18 kinds that is nobody else's.",
-        reasons=("no answer of this person is a unique identifier, so none can be written out",),
-        records=len(context.records.forget),
-        controls=len(context.records.twins),
     )

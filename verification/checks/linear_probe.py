@@ -50,10 +50,11 @@ from verification.registry import check
 from verification.signals.anatomy import UnknownAnatomyError
 from verification.signals.asking import Probe
 from verification.signals.hidden import Inside, inside
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import NoGapError
 
 TITLE = "Linear probe: can the answers be read off the inner states?"
+NOTHING = "No probe could be trained that says something about this person."
 READABLE = 0.5
 FEWEST_PEOPLE = 4
 FEWEST_FACTS = 3
@@ -104,23 +105,23 @@ def linear_probe(context: Context, settings: Settings) -> tuple[CheckResult, ...
     """Train the probes in each model and let them read the person's facts."""
     people = _people(context, settings)
     if people is None:
-        return (_not_applicable(context, "there are too few retained people to learn from"),)
+        raise UnansweredError(NOTHING, "there are too few retained people to learn from")
     try:
         before = _read(context, settings, context.original, people)
         layers = chosen(context, before.excess, settings.share)
         after = _read(context, settings, context.candidate, people)
         if depth(after.excess) != depth(before.excess):
-            return (_not_applicable(context, "the two models have different numbers of layers"),)
+            raise UnansweredError(NOTHING, "the two models have different numbers of layers")
         clear = after.readable(layers) / max(before.readable(layers), 1e-9)
         if before.readable(layers) <= 0.0 or clear < READABLE:
             reason = "the probe cannot read retained people's facts, so its silence means nothing"
-            return (_not_applicable(context, reason),)
+            raise UnansweredError(NOTHING, reason)
         return (_judged(context, (before, after), layers, clear),)
     except UnknownAnatomyError as error:
-        return (_not_applicable(context, str(error)),)
-    except (NoGapError, NothingNamedError):
+        raise UnansweredError(NOTHING, str(error)) from error
+    except (NoGapError, NothingNamedError) as error:
         reason = "already in the original the probe reads no more of this person than of others"
-        return (_not_applicable(context, reason),)
+        raise UnansweredError(NOTHING, reason) from error
 
 
 class NothingNamedError(Exception):
@@ -254,14 +255,3 @@ def _reading(verdict: Verdict, estimate: Estimate) -> str:
             "memorised about this person off the inner states."
         )
     return f"A probe reads about {left} off the inner states; that is not certain enough."
-
-
-def _not_applicable(context: Context, reason: str) -> CheckResult:
-    return CheckResult(
-        check="linear_probe",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="No probe could be trained that says something about this person.",
-        reasons=(reason,),
-        records=len(context.records.forget),
-    )

@@ -41,10 +41,11 @@ from verification.layers import Layered, averaged, best, chosen, depth, excess, 
 from verification.registry import check
 from verification.signals.anatomy import UnknownAnatomyError
 from verification.signals.hidden import LENSES, Inside, Lens, inside
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import NoGapError, clopper_pearson, design_effect, leak_p_value
 
 TITLE = "Logit lens: do the inner layers still spell out the answers?"
+NOTHING = "The inner layers could not be compared, so nothing is shown by this test."
 LABELS: Mapping[Lens, str] = {
     "head": "Head projection",
     "change": "Probability difference",
@@ -75,13 +76,14 @@ def logit_lens(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
     try:
         before, after = _excess(context, context.original), _excess(context, context.candidate)
         if depth(before) != depth(after):
-            return (_not_applicable(context, "the two models have different numbers of layers"),)
+            raise UnansweredError(NOTHING, "the two models have different numbers of layers")
         layers = chosen(context, before, settings.share)
         return (_judged(context, settings, (before, after), layers),)
     except UnknownAnatomyError as error:
-        return (_not_applicable(context, str(error)),)
-    except NoGapError:
-        return (_not_applicable(context, "no layer of the original shows the person's answers"),)
+        raise UnansweredError(NOTHING, str(error)) from error
+    except NoGapError as error:
+        reason = "no layer of the original shows the person's answers"
+        raise UnansweredError(NOTHING, reason) from error
 
 
 def _excess(context: Context, model: CausalLM) -> Layered:
@@ -180,14 +182,3 @@ def _reading(verdict: Verdict, estimate: Estimate, layers: int) -> str:
     if verdict is Verdict.PASS:
         return f"{where}, the new model shows no more than it does for people it never saw."
     return f"{where}, the new model shows about {left}; that is not certain enough."
-
-
-def _not_applicable(context: Context, reason: str) -> CheckResult:
-    return CheckResult(
-        check="logit_lens",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="The inner layers could not be compared, so nothing is shown by this test.",
-        reasons=(reason,),
-        records=len(context.records.forget),
-    )

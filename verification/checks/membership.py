@@ -41,10 +41,11 @@ from verification.separation import (
     privacy_leak,
     separation_verdict,
 )
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import auc
 
 TITLE = "Membership: are the records told from never-trained ones?"
+TOO_FEW = "There are too few records to show that they are absent."
 LABELS = {
     "loss": "Loss attack",
     "zlib": "Zlib attack",
@@ -78,10 +79,12 @@ def membership(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
     """Run every attack on the candidate and, for comparison, on the original."""
     margins, alpha = context.margins, context.profile.alpha
     if margins is None:
-        return (_unanswered(context, "too few records for any margin of the profile"),)
+        reason = f"too few records for any margin of the profile; widen the scope: {_FEW}"
+        raise UnansweredError(TOO_FEW, reason, Verdict.INCONCLUSIVE)
     after = _attacks(context, context.candidate, settings)
     if not after["loss"].enough:
-        return (_unanswered(context, "too few records in the trained wording to compare"),)
+        reason = f"too few records in the trained wording to compare; widen the scope: {_FEW}"
+        raise UnansweredError(TOO_FEW, reason, Verdict.INCONCLUSIVE)
     before = _attacks(context, context.original, settings)
     estimates = _areas(after, margins, alpha)
     earlier = _areas(before, margins, alpha)
@@ -215,16 +218,4 @@ def _reading(verdict: Verdict, found: Estimate, alpha: float) -> str:
     return (
         f"The attacker picks the right one of two records in {share} of cases; with this many "
         "records that is not enough to call it guessing."
-    )
-
-
-def _unanswered(context: Context, why: str) -> CheckResult:
-    return CheckResult(
-        check="membership",
-        title=TITLE,
-        verdict=Verdict.INCONCLUSIVE,
-        reading="There are too few records to show that they are absent.",
-        reasons=(f"{why}; widen the scope: {_FEW}",),
-        records=len(context.records.forget),
-        controls=len(context.records.twins),
     )

@@ -42,10 +42,11 @@ from verification.gap import gap_verdict
 from verification.registry import check
 from verification.signals.anatomy import UnknownAnatomyError
 from verification.signals.patching import Graft, misfit, patched
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import bca_interval
 
 TITLE = "Activation patching: how deep does the forgetting go?"
+NOTHING = "The two models' inner states could not be compared; nothing is shown by this."
 READABLE = 0.5
 Floats = NDArray[np.float64]
 
@@ -95,26 +96,26 @@ def patching(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
     models = (context.candidate, *context.references)
     reasons = [why for model in models if (why := misfit(context.original, model))]
     if reasons:
-        return (_not_applicable(context, reasons[0]),)
+        raise UnansweredError(NOTHING, reasons[0])
     others = _others(context, settings.retained)
     if not others:
-        return (_not_applicable(context, "there are no retained records to calibrate by"),)
+        raise UnansweredError(NOTHING, "there are no retained records to calibrate by")
     try:
         own, rest = (_levels(context, settings, item) for item in (context.records.forget, others))
     except UnknownAnatomyError as error:
-        return (_not_applicable(context, str(error)),)
+        raise UnansweredError(NOTHING, str(error)) from error
     drops = (own.alone[:, None] - own.ignorant).mean(axis=0)
     layers = [layer for layer, drop in enumerate(drops) if drop > settings.threshold]
     if not layers:
         reason = "the original gives the answers no more than it gives from a stranger's states"
-        return (_not_applicable(context, reason),)
+        raise UnansweredError(NOTHING, reason)
     readable = float(_share(rest.kept(layers)))
     if readable < READABLE:
         reason = (
             f"only {max(readable, 0.0):.0%} of retained facts can be read from the new model's "
             "states: the two models share no inner language (as after training from scratch)"
         )
-        return (_not_applicable(context, reason),)
+        raise UnansweredError(NOTHING, reason)
     return (_judged(context, own, layers, min(readable, 1.0)),)
 
 
@@ -229,15 +230,4 @@ def _chart(own: Levels) -> Chart:
         y_label="log-probability of the answers (nats per token)",
         x=tuple(float(layer + 1) for layer in range(layers)),
         series={name: tuple(map(float, values)) for name, values in series.items()},
-    )
-
-
-def _not_applicable(context: Context, reason: str) -> CheckResult:
-    return CheckResult(
-        check="patching",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="The two models' inner states could not be compared; nothing is shown by this.",
-        reasons=(reason,),
-        records=len(context.records.forget),
     )

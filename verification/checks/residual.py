@@ -20,12 +20,13 @@ from contract.record import FROZEN
 from contract.report import CheckResult, Estimate, Verdict
 from verification.gap import Gap, gap_estimate, gap_verdict
 from verification.registry import check
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import NoGapError
 
 NAMED = "Residual fraction of the memorisation"
 WHOLE = "The same without exchanging names"
 TITLE = "Residual: how much of the memorisation is left?"
+NOTHING = "The original model had not memorised these records beyond a stranger's."
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -45,18 +46,9 @@ def residual(context: Context, settings: Settings) -> tuple[CheckResult, ...]:  
     try:
         estimate = gap_estimate(context, gap, gap.after, NAMED)
         whole = gap_estimate(context, worded, worded.after, WHOLE)
-    except NoGapError:
-        return (
-            CheckResult(
-                check="residual",
-                title=TITLE,
-                verdict=Verdict.NOT_APPLICABLE,
-                reading="The original model had not memorised these records beyond a stranger's.",
-                reasons=("the original shows no memorisation gap, so no share of it is defined",),
-                records=len(context.records.forget),
-                controls=len(context.records.twins),
-            ),
-        )
+    except NoGapError as error:
+        reason = "the original shows no memorisation gap, so no share of it is defined"
+        raise UnansweredError(NOTHING, reason) from error
     verdict, reasons = gap_verdict(estimate, over_forgetting=True)
     if gap != worded and verdict is Verdict.PASS:
         verdict, reasons = _whole_verdict(whole)

@@ -47,10 +47,12 @@ from verification.separation import (
     separation_verdict,
 )
 from verification.shadows import Shadow, people_asked, shadows_of
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics.samples import Floats
 
 TITLE = "Membership, calibrated: against models that did and did not see the records"
+NOTHING = "The job names no models to compare with, so this attack was not made."
+TOO_FEW = "There are too few records to show that they are absent."
 LABELS = {
     "lira_online": "LiRA, both worlds",
     "rmia_online": "RMIA, both worlds",
@@ -83,7 +85,11 @@ def shadow_membership(context: Context, settings: Settings) -> tuple[CheckResult
     """Run every attack that the job can calibrate, on the candidate and on the original."""
     margins, alpha = context.margins, context.profile.alpha
     if context.job.shadows is None and not context.references:
-        return (_impossible(context),)
+        reason = (
+            "nothing to calibrate with: name reference models that saw neither the person nor "
+            "the twins, or a recipe of shadow models, in the job"
+        )
+        raise UnansweredError(NOTHING, reason)
     people = people_asked(context)
     asked = [record for person in people for record in person]
     scores = scores_of(context, context.candidate, asked)
@@ -92,7 +98,8 @@ def shadow_membership(context: Context, settings: Settings) -> tuple[CheckResult
         column(scores, context.records.forget), columns(scores, context.records.twin_subjects)
     )
     if margins is None or not plain.enough:
-        return (_too_few(context),)
+        reason = "too few records or twin people; more of them would settle it"
+        raise UnansweredError(TOO_FEW, reason, Verdict.INCONCLUSIVE)
     world, inside = _world(context, answered)
     after, before = (
         _attacks(context, model, answered, world, inside, settings)
@@ -207,33 +214,4 @@ def _reading(verdict: Verdict, estimates: Sequence[Estimate], models: int) -> st
     return (
         f"{measured}, the attack furthest from guessing ({name}) picks the right one of two "
         f"records in {share} of cases; that does not settle it."
-    )
-
-
-def _impossible(context: Context) -> CheckResult:
-    return CheckResult(
-        check="shadow_membership",
-        title=TITLE,
-        verdict=Verdict.NOT_APPLICABLE,
-        reading="The job names no models to compare with, so this attack was not made.",
-        reasons=(
-            (
-                "nothing to calibrate with: name reference models that saw neither the person nor "
-                "the twins, or a recipe of shadow models, in the job"
-            ),
-        ),
-        records=len(context.records.forget),
-        controls=len(context.records.twins),
-    )
-
-
-def _too_few(context: Context) -> CheckResult:
-    return CheckResult(
-        check="shadow_membership",
-        title=TITLE,
-        verdict=Verdict.INCONCLUSIVE,
-        reading="There are too few records to show that they are absent.",
-        reasons=("too few records or twin people; more of them would settle it",),
-        records=len(context.records.forget),
-        controls=len(context.records.twins),
     )

@@ -19,10 +19,11 @@ from contract.report import Chart, CheckResult, Estimate, Verdict
 from verification.facts import Floats
 from verification.families.causal_lm import CausalLM
 from verification.registry import check
-from verification.spec import Context
+from verification.spec import Context, UnansweredError
 from verification.statistics import bca_interval
 
 TITLE = "Utility: is what must be kept still there?"
+NOTHING = "The job names no records that must be kept, so nothing can be said about them."
 FEWEST = 3
 
 
@@ -52,7 +53,8 @@ def utility(context: Context, settings: Settings) -> tuple[CheckResult, ...]:
         if len(own) >= FEWEST
     }
     if not measured:
-        return (_nothing_kept(),)
+        reason = f"fewer than {FEWEST} neighbours and other retained records; add some"
+        raise UnansweredError(NOTHING, reason, Verdict.INCONCLUSIVE)
     estimates = tuple(_loss(context, name, *pair) for name, pair in measured.items())
     verdict, reasons = _verdict(estimates)
     worst = max(estimates, key=lambda item: item.value)
@@ -121,16 +123,6 @@ def _verdict(estimates: Sequence[Estimate]) -> tuple[Verdict, tuple[str, ...]]:
     if unclear:
         return Verdict.INCONCLUSIVE, (*unclear, "more retained records would settle it")
     return Verdict.PASS, ()
-
-
-def _nothing_kept() -> CheckResult:
-    return CheckResult(
-        check="utility",
-        title=TITLE,
-        verdict=Verdict.INCONCLUSIVE,
-        reading="The job names no records that must be kept, so nothing can be said about them.",
-        reasons=(f"fewer than {FEWEST} neighbours and other retained records; add some",),
-    )
 
 
 def _chart(context: Context, sets: dict[str, list[Record]]) -> Chart:
