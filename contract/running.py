@@ -18,7 +18,7 @@ from contract.result import ErrorCode, Failure, JobError
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_SPACE_WORDS = ("No space left", "os error 28", "os error 27", "File too large")
-NO_MEMORY_WORDS = ("out of memory", "not enough memory")
+NO_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ A tour, from the outside in:
 * :mod:`unlearning.methods` and :mod:`unlearning.exact` - one method per file;
 * :mod:`unlearning.train` and :mod:`unlearning.adapters` - whole models, and a base with one
   LoRA adapter per shard;
-* :mod:`unlearning.loop`, :mod:`unlearning.data`, :mod:`unlearning.losses`,
+* :mod:`unlearning.engine`, :mod:`unlearning.data`, :mod:`unlearning.losses`,
   :mod:`unlearning.reference`, :mod:`unlearning.stopping` - what the methods are made of.
 
 It knows nothing of the platform and nothing of how its work is verified.

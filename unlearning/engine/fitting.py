@@ -1,0 +1,132 @@
+"""The training loop that every method shares.
+
+AdamW, linear warm-up and cosine decay, gradient clipping, a divergence check at every step,
+progress events, cancellation, and checkpoints from which a killed run resumes to the same end:
+the batch of a step is a pure function of its number, and nothing here draws random numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, nullcontext
+
+import torch
+
+from contract.result import ErrorCode, JobError
+from unlearning.engine import checkpoints
+from unlearning.engine.checkpoints import Progress
+from unlearning.engine.phase import Fit, Phase
+from unlearning.engine.processes import Processes
+from unlearning.engine.quiet import recomputing, without_dropout
+from unlearning.engine.steps import Stepper, diverged, finite, first_pieces
+from unlearning.engine.weights import Weights
+from unlearning.spec import Context
+
+EVENT_SECONDS = 0.5
+BETAS = (0.9, 0.98)
+
+
+def fit(context: Context, phase: Phase) -> Fit:
+    """Run a phase to its end, from its checkpoint if there is one.
+
+    Raises :class:`JobError` with ``DIVERGED``, ``OUT_OF_MEMORY`` or ``CANCELLED``.
+    """
+    module = phase.module
+    processes = Processes.of(module)
+    progress = Progress(pieces=first_pieces(phase, processes.count))
+    weights = Weights(module)
+    with ExitStack() as held:
+        held.callback(module.eval)
+        held.enter_context(weights.held_in(phase.engine.precision, module))
+        optimizer = torch.optim.AdamW(
+            weights.optimised,
+            lr=phase.schedule.learning_rate,
+            betas=BETAS,
+            weight_decay=phase.schedule.weight_decay,
+        )
+        if checkpoints.resume(context, phase, progress, weights, optimizer):
+            _emit(context, phase, progress, "resumed from a checkpoint")
+        if not progress.finished:
+            held.enter_context(without_dropout(module))
+            held.enter_context(recomputing(module, wanted=_recomputes(phase, processes)))
+            module.train()
+            _run(context, phase, progress, weights, optimizer)
+            _finish(context, phase, progress, weights)
+    return Fit(progress.step, progress.loss, progress.seconds, progress.skipped, progress.pieces)
+
+
+def _run(
+    context: Context,
+    phase: Phase,
+    progress: Progress,
+    weights: Weights,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    saved = reported = time.monotonic()
+    total = phase.schedule.steps
+    began = saved - progress.seconds
+    step = Stepper(context, phase, weights, optimizer, progress)
+    while progress.step < total:
+        context.check_cancelled()
+        step()
+        now = time.monotonic()
+        progress.seconds = now - began
+        stopping = _watched(phase, progress, weights)
+        if now - reported >= EVENT_SECONDS or stopping or progress.step == total:
+            reported = now
+            _emit(context, phase, progress, metrics=step.terms)
+        if stopping:
+            return
+        if now - saved >= context.checkpoint_seconds:
+            checkpoints.save(context, phase, progress, weights, optimizer)
+            saved = time.monotonic()
+
+
+def _watched(phase: Phase, progress: Progress, weights: Weights) -> bool:
+    """Ask whether to stop, of the weights that the phase would end with."""
+    if phase.watch is None:
+        return False
+    with nullcontext() if phase.wrap is None else phase.wrap.view(weights):
+        return phase.watch(progress.step)
+
+
+def _finish(context: Context, phase: Phase, progress: Progress, weights: Weights) -> None:
+    """Let the onlookers have the last word on the weights, and keep the end of the phase."""
+    phase.module.eval()
+    if phase.wrap is not None:
+        phase.wrap.finish(weights)
+    if phase.watch is not None:
+        phase.watch.finish()
+    weights.reload()
+    if not finite(weights.optimised):
+        raise diverged(phase, progress.step)
+    progress.finished = True
+    checkpoints.save(context, phase, progress, weights, None)
+
+
+def _recomputes(phase: Phase, processes: Processes) -> bool:
+    """Say whether to recompute activations; raises ``NOT_SUPPORTED`` for an odd combination."""
+    second = phase.wrap is not None and phase.wrap.second_order
+    if second and processes.count > 1:
+        message = (
+            "the step wrapper differentiates gradients, which does not work on weights that are "
+            "spread over processes; run it in one process or choose another wrapper"
+        )
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
+    return phase.engine.checkpointing and not second
+
+
+def _emit(
+    context: Context,
+    phase: Phase,
+    progress: Progress,
+    message: str = "",
+    metrics: dict[str, float] | None = None,
+) -> None:
+    context.events.emit(
+        phase.name,
+        message,
+        done=progress.step,
+        total=phase.schedule.steps,
+        metrics={"loss": progress.loss, **(metrics or {})},
+    )
