@@ -19,8 +19,10 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,12 +30,14 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from unlearning import models
 from unlearning.data import Sample, collate
-from unlearning.losses import answer_nll
-from unlearning.preference import PreferenceSettings, preference_loss
+from unlearning.forgetting import Mixture
+from unlearning.methods import npo
+from unlearning.reference import ReferenceCache
 
 FORGET, RETAIN, PROMPT, ANSWER = 8, 24, 48, 16
-SETTINGS = PreferenceSettings(forget_weight=1.0)
+SETTINGS = npo.Settings(forget_weight=1.0)
 TOLERANCE = 1e-4
 MEBIBYTE = 2**20
 
@@ -101,11 +105,14 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
             return naive_step(model, reference, forget, retain)
 
     else:
-        with torch.no_grad():
-            cached = answer_nll(model, collate(forget))
+        mixture = Mixture(npo.NegativePreference(SETTINGS.beta), SETTINGS)
+        folder = tempfile.mkdtemp()
+        cache = ReferenceCache(Path(folder), "benchmark", models.new_tokenizer([], [], 300))
+        cache.fill(model, forget, torch.device("cpu"))
+        groups = {"forget": forget, "retain": retain}
 
         def step() -> Tensor:
-            return preference_loss(model, forget, retain, cached, SETTINGS)
+            return sum(mixture.terms(model, groups, cache).values(), torch.zeros(()))
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     losses, seconds = [], []

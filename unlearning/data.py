@@ -108,8 +108,8 @@ class Batches:
     """
 
     def __init__(self, samples: Sequence[Sample], size: int, seed: int) -> None:
-        self._samples = samples
-        self._size = min(size, len(samples))
+        self.samples = samples
+        self.size = min(size, len(samples))
         self._seed = seed
         self._epoch = -1
         self._order: list[list[int]] = []
@@ -117,25 +117,25 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """Return the number of batches of one epoch."""
-        return -(-len(self._samples) // self._size)
+        return -(-len(self.samples) // self.size)
 
     def at(self, step: int) -> list[Sample]:
         """Return the samples of the given step, counted from zero."""
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._order, self._epoch = self._shuffled(epoch), epoch
-        return [self._samples[item] for item in self._order[index]]
+        return [self.samples[item] for item in self._order[index]]
 
     def _shuffled(self, epoch: int) -> list[list[int]]:
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
-        order = torch.randperm(len(self._samples), generator=generator).tolist()
-        span = self._size * BUCKET_BATCHES
+        order = torch.randperm(len(self.samples), generator=generator).tolist()
+        span = self.size * BUCKET_BATCHES
         buckets = [
-            sorted(order[first : first + span], key=lambda item: len(self._samples[item].ids))
+            sorted(order[first : first + span], key=lambda item: len(self.samples[item].ids))
             for first in range(0, len(order), span)
         ]
         flat = [item for bucket in buckets for item in bucket]
-        batches = [flat[first : first + self._size] for first in range(0, len(flat), self._size)]
+        batches = [flat[first : first + self.size] for first in range(0, len(flat), self.size)]
         return [
             batches[item] for item in torch.randperm(len(batches), generator=generator).tolist()
         ]

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import unlearning.edits
 import unlearning.exact
+import unlearning.guards.methods
 import unlearning.methods
 from contract.catalog import Catalog, Effect, MethodCard
 from contract.job import Layout
@@ -29,11 +30,15 @@ SettingsT = TypeVar("SettingsT")
 
 @dataclass(frozen=True)
 class Method(Generic[SettingsT]):
-    """A registered method: its card, the type of its settings and the function that applies it."""
+    """A registered method: its card, the type of its settings and the function that applies it.
+
+    A gradient method also has the ``objective`` that it trains by, for others to build on.
+    """
 
     card: MethodCard
     settings: TypeAdapter[SettingsT]
     function: Callable[[Context, SettingsT], Outcome]
+    objective: Callable[[SettingsT], Any] | None = None
 
     def apply(self, context: Context, settings: SettingsT) -> Outcome:
         """Run the method; raises ``NOT_SUPPORTED`` for a layout or family it cannot work on."""
@@ -82,7 +87,12 @@ def method(  # noqa: PLR0913 - a card has this many lines
 def methods() -> Mapping[str, Method[Any]]:
     """Import every file of the method packages and return its methods by name."""
     found: dict[str, Method[Any]] = {}
-    for package in (unlearning.methods, unlearning.edits, unlearning.exact):
+    for package in (
+        unlearning.methods,
+        unlearning.edits,
+        unlearning.exact,
+        unlearning.guards.methods,
+    ):
         for info in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             module = importlib.import_module(info.name)
             found.update(
@@ -109,6 +119,15 @@ def parse_settings(settings: TypeAdapter[SettingsT], values: Mapping[str, Any]) 
         )
         message = f"the settings of the job are not valid ({fields})"
         raise JobError(ErrorCode.BAD_JOB, message) from error
+
+
+def gradient(name: str, values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the settings and the objective of a gradient method; raises ``BAD_JOB``."""
+    known = {key: item for key, item in methods().items() if item.objective is not None}
+    if name not in known:
+        raise unknown(name, tuple(known))
+    settings = parse_settings(known[name].settings, values)
+    return settings, known[name].objective(settings)  # type: ignore[misc]
 
 
 def catalog() -> Catalog:

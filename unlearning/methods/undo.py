@@ -4,7 +4,8 @@ Idea: fine-tuning away from a fact leaves it latent in the weights. A student th
 partly erased weights and only ever sees the unlearned teacher's *outputs on retained records*
 has nothing left to be reminded of.
 
-1. *Unlearn*: NPO with calibrated stopping gives the teacher (:mod:`unlearning.preference`).
+1. *Unlearn*: a gradient method (``inner``, NPO unless told otherwise) with calibrated stopping
+   gives the teacher (:mod:`unlearning.forgetting`).
 2. *Perturb*: ``w = (1 - alpha) * w_teacher + alpha * noise * w_fresh``, with ``w_fresh`` a new
    initialisation of the same architecture, brought to the size of the trained weights.
 3. *Distil*: minimise ``(1 - truth) * KL(teacher || student) + truth * NLL`` on the answer tokens
@@ -23,7 +24,7 @@ traces; the tokenizer is left as it is, and it has seen the records' texts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -35,11 +36,11 @@ from torch.nn import functional
 
 from contract.catalog import Effect
 from contract.record import FROZEN
-from unlearning import models
+from unlearning import models, registry
 from unlearning.data import Batches, Sample, chunks, collate, encode_required
-from unlearning.loop import Fit, Phase, Schedule, fit
+from unlearning.engine import Fit, Phase, Schedule, fit
+from unlearning.forgetting import forget_in_place
 from unlearning.losses import answer_logits, distillation
-from unlearning.preference import PreferenceSettings, forget_by_preference
 from unlearning.reference import MEASURING_BATCH
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
@@ -56,6 +57,7 @@ class Settings:
     ``effort``: steps of the distillation, as a share of the recipe's. ``truth``: weight of the
     true answers of retained records beside the teacher's outputs. ``rate``: learning rate as a
     factor of the recipe's. ``top``: how many of the teacher's most likely tokens are kept.
+    ``inner`` names the gradient method of the first phase, ``unlearn`` are its settings.
     """
 
     alpha: float = Field(default=0.9, gt=0, le=1)
@@ -65,7 +67,8 @@ class Settings:
     rate: float = Field(default=1.5, gt=0)
     warmup: int = Field(default=50, ge=0)
     top: int = Field(default=32, ge=1)
-    unlearn: PreferenceSettings = field(default_factory=PreferenceSettings)
+    inner: str = "npo"
+    unlearn: Mapping[str, Any] = field(default_factory=dict)
 
 
 @method(
@@ -74,13 +77,13 @@ class Settings:
     summary="Unlearns, erases part of the weights and teaches them again from outputs on retained "
     "records only; slower, much harder to undo.",
     source="arXiv 2506.06278",
-    needs=("forget", "retain", "calibration"),
 )
 def undo(context: Context, settings: Settings) -> Outcome:
     """Unlearn by UNDO and save the model."""
+    inner, objective = registry.gradient(settings.inner, settings.unlearn)
     tokenizer = models.load_tokenizer(context.model_path)
     model = models.load_model(context.model_path, context.device)
-    metrics, notes = forget_by_preference(context, model, tokenizer, settings.unlearn)
+    metrics, notes = forget_in_place(context, model, tokenizer, inner, objective)
     retain = encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
     lessons = Lessons(model, retain, settings.top, context.device)
     perturb(model, settings.alpha, settings.noise, context.job.seed)
@@ -152,7 +155,7 @@ def _distil(
         kept, log_probs = lessons.at(now, context.device)
         batch = collate(now, context.device)
         logits = answer_logits(model, batch)
-        taught = distillation(logits, kept, log_probs)
+        taught = distillation(logits, kept, log_probs).mean()
         true = functional.cross_entropy(logits.float(), batch.targets)
         return (1 - settings.truth) * taught + settings.truth * true
 

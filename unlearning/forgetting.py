@@ -1,0 +1,294 @@
+"""The phase that every gradient method shares: push the records out, hold the rest.
+
+One step is one packed forward pass over the groups of the method's objective and the retained
+records; the model before unlearning is a cache of numbers (:mod:`unlearning.reference`); the end
+is calibrated on never-trained persons where they are given (:mod:`unlearning.stopping`). A method
+brings its settings, a subclass of :class:`ForgetSettings`, and an
+:class:`unlearning.objective.Objective`, under :func:`gradient_method`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field, replace
+from itertools import chain
+from statistics import fmean
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from contract.catalog import Effect
+from contract.record import FROZEN
+from unlearning import adapters, models, registry
+from unlearning.balance import ConstraintSettings, balance_of
+from unlearning.data import Batches, Sample, collate, encode, encode_required
+from unlearning.engine import WHOLE, EngineSettings, Phase, Piece, Schedule, fit
+from unlearning.losses.forward import head_of
+from unlearning.objective import (
+    FORGET,
+    RETAIN,
+    Answers,
+    Objective,
+    RetainObjective,
+    RetainTerm,
+    Terms,
+    Texts,
+)
+from unlearning.reference import Need, ReferenceCache, used
+from unlearning.spec import Context, Outcome
+from unlearning.stopping import NO_TWINS, CalibratedStop, StopSettings, private_probes
+
+PHASE = "forgetting"
+SettingsT = TypeVar("SettingsT", bound="ForgetSettings")
+
+
+@dataclass(frozen=True, config=FROZEN)
+class ForgetSettings:
+    """Settings that all gradient methods share.
+
+    The loss is ``forget_weight`` * the method's term + ``retain_weight`` * the retain term;
+    ``constraint`` replaces the second weight by a dual variable. ``retain_term``: ``nll`` trains on
+    the retained answers, ``kl`` keeps near the model before unlearning (over its ``top`` likeliest
+    tokens), ``none`` needs no retained records. ``steps`` is an upper bound when calibration
+    records are given, else the number of steps. Batches count forms of records.
+    """
+
+    forget_weight: float = Field(default=1.0, gt=0)
+    retain_weight: float = Field(default=1.0, ge=0)
+    retain_term: RetainTerm = "nll"
+    constraint: ConstraintSettings | None = None
+    top: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    steps: int = Field(default=300, ge=1)
+    warmup: int = Field(default=5, ge=0)
+    forget_batch: int = Field(default=8, ge=1)
+    retain_batch: int = Field(default=24, ge=1)
+    stop: StopSettings = field(default_factory=StopSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+
+
+class Mixture:
+    """The loss of given samples: an objective, a retain term, and the balance of the two."""
+
+    def __init__(self, objective: Objective, settings: ForgetSettings) -> None:
+        self.objective = objective
+        self.keep = RetainObjective(settings.retain_term, settings.top)
+        self.balance = balance_of(settings.retain_weight, settings.constraint)
+        self._weight = settings.forget_weight
+
+    def terms(
+        self,
+        model: Any,
+        groups: Mapping[str, Sequence[Sample]],
+        cache: ReferenceCache,
+        piece: Piece = WHOLE,
+    ) -> Terms:
+        """Return the weighted terms of a step, whose sum is its loss, from one forward pass.
+
+        ``groups`` hold the samples of the whole step; ``piece`` says which of them are computed,
+        and perhaps one term only.
+        """
+        wanted = [] if piece.only == RETAIN else [*self.objective.groups]
+        if groups.get(RETAIN) and piece.only != FORGET:
+            wanted.append(RETAIN)
+        seen = self._seen(model, {name: groups[name] for name in wanted}, cache, piece)
+        terms = {}
+        if piece.only != RETAIN and seen[self.objective.groups[0]].samples:
+            terms[FORGET] = self._weight * self.objective.forget(seen)
+        if RETAIN in seen and seen[RETAIN].samples:
+            keep = self.objective.retain if self.objective.retains else self.keep
+            kept = keep(seen[RETAIN])
+            self.balance.see((piece.index, piece.count), kept)
+            terms[RETAIN] = self.balance.weight * kept
+        return terms
+
+    def needs(self, group: str) -> Sequence[Need]:
+        """Return what of the model before unlearning is read for the samples of a group."""
+        own = self.objective.needs(group)
+        if group == RETAIN and not self.objective.retains:
+            return (*own, *self.keep.needs())
+        return own
+
+    def _seen(
+        self,
+        model: Any,
+        groups: Mapping[str, Sequence[Sample]],
+        cache: ReferenceCache,
+        piece: Piece,
+    ) -> dict[str, Answers]:
+        parts = {name: tuple(piece.of(items)) for name, items in groups.items()}
+        batch = collate([*chain.from_iterable(parts.values())], next(model.parameters()).device)
+        found, head = self.objective.states(model, batch), head_of(model)
+        states, side = found if isinstance(found, tuple) else (found, None)
+        seen, row, token = {}, 0, 0
+        for name, samples in parts.items():
+            some = slice(token, token + sum(sample.answer_length for sample in samples))
+            seen[name] = Answers(
+                states=states[some],
+                side=None if side is None else side[some],
+                head=head,
+                targets=batch.targets[some],
+                rows=batch.rows[some] - row,
+                lengths=batch.lengths[row : row + len(samples)],
+                samples=samples,
+                cache=cache,
+                total_rows=len(groups[name]),
+                total_tokens=sum(sample.answer_length for sample in groups[name]),
+            )
+            row, token = row + len(samples), some.stop
+        return seen
+
+
+@plain_dataclass(frozen=True)
+class Forgetting:
+    """The loss of the phase as a function of the step.
+
+    ``riders`` are, for each group that rides along, the alternatives of every forget sample.
+    """
+
+    model: Any
+    mixture: Mixture
+    forget: Batches
+    retain: Batches | None
+    riders: Mapping[str, Mapping[str, Sequence[Sample]]]
+    cache: ReferenceCache
+
+    def groups(self, step: int) -> dict[str, list[Sample]]:
+        """Return the samples of a step, by group; alternatives take turns, one an epoch."""
+        forget = self.forget.at(step)
+        epoch = step // self.forget.per_epoch
+        found = {FORGET: forget}
+        for name, beside in self.riders.items():
+            choices = [beside[sample.digest] for sample in forget]
+            found[name] = [of[epoch % len(of)] for of in choices]
+        if self.retain is not None:
+            found[RETAIN] = self.retain.at(step)
+        return found
+
+    def loss(self, step: int, piece: Piece = WHOLE) -> Terms:
+        """Return the terms of a step, or of a piece of it."""
+        return self.mixture.terms(self.model, self.groups(step), self.cache, piece)
+
+    def fill(self, context: Context, steps: int) -> None:
+        """Measure what the terms need of the model before unlearning, on the samples they see."""
+        forget = list(used(self.forget, steps))
+        seen: dict[str, Sequence[Sample]] = {
+            FORGET: forget,
+            RETAIN: [] if self.retain is None else list(used(self.retain, steps)),
+            **{
+                name: [*chain.from_iterable(beside[sample.digest] for sample in forget)]
+                for name, beside in self.riders.items()
+            },
+        }
+        for group, samples in seen.items():
+            for need in self.mixture.needs(group):
+                self.cache.fill(self.model, samples, context.device, need)
+                context.check_cancelled()
+
+
+def forget_in_place(
+    context: Context, model: Any, tokenizer: Any, settings: ForgetSettings, objective: Objective
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Unlearn the job's forget records in the model; returns metrics and notes."""
+    recipe, seed = context.job.recipe, context.job.seed
+    records = {record.id: record for record in context.records("forget")}
+    forget = encode_required(tokenizer, records.values(), recipe.forms)
+    retain = _retained(context, tokenizer, settings, objective)
+    texts = Texts(context, model, tokenizer, records, forget)
+    forgetting = Forgetting(
+        model=adapters.inner(model),
+        mixture=Mixture(objective, settings),
+        forget=Batches(forget, settings.forget_batch, seed),
+        retain=Batches(retain, settings.retain_batch, seed + 1) if retain else None,
+        riders={
+            name: {sample.digest: of for sample, of in zip(forget, choices, strict=True)}
+            for name, choices in objective.riders(texts).items()
+        },
+        cache=ReferenceCache(context.work, context.model.digest, tokenizer),
+    )
+    forgetting.fill(context, settings.steps)
+    context.events.emit(PHASE, "the model before unlearning is measured")
+    watch = _watch(context, forgetting, tokenizer, settings)
+    done = fit(
+        context,
+        Phase(
+            name=PHASE,
+            module=model,
+            schedule=Schedule(settings.steps, settings.learning_rate, settings.warmup),
+            loss=forgetting.loss,
+            watch=watch,
+            pieces=max(settings.forget_batch, settings.retain_batch if retain else 0),
+            state=forgetting.mixture.balance,
+            engine=settings.engine,
+        ),
+    )
+    metrics = {"forgetting_steps": float(done.steps), "forgetting_loss": done.loss}
+    if watch is None:
+        return metrics, (*objective.notes, *done.notes, NO_TWINS)
+    return metrics | watch.metrics, (*objective.notes, *done.notes, *watch.notes)
+
+
+def unlearn(context: Context, settings: ForgetSettings, objective: Objective) -> Outcome:
+    """Load the job's model, unlearn by the objective, and save it."""
+    tokenizer = models.load_tokenizer(context.model_path)
+    model = models.load_model(context.model_path, context.device)
+    metrics, notes = forget_in_place(context, model, tokenizer, settings, objective)
+    models.save(model, tokenizer, context.output)
+    return Outcome("whole", metrics, notes)
+
+
+def gradient_method(
+    *,
+    title: str,
+    effect: Effect,
+    summary: str,
+    source: str,
+    needs: tuple[str, ...] = ("forget", "retain"),
+) -> Callable[[Callable[[SettingsT], Objective]], registry.Method[SettingsT]]:
+    """Turn ``function(settings) -> Objective`` into a registered method named after its file.
+
+    Methods that work around any loss (distillation, experts, layers) find it again by name with
+    :func:`unlearning.registry.gradient`.
+    """
+
+    def register(build: Callable[[SettingsT], Objective]) -> registry.Method[SettingsT]:
+        def apply(context: Context, settings: SettingsT) -> Outcome:
+            return unlearn(context, settings, build(settings))
+
+        apply.__module__ = build.__module__
+        apply.__annotations__ = {"settings": get_type_hints(build)["settings"]}
+        made = registry.method(
+            title=title, effect=effect, summary=summary, source=source, needs=needs
+        )(apply)
+        return replace(made, objective=build)
+
+    return register
+
+
+def _retained(
+    context: Context, tokenizer: Any, settings: ForgetSettings, objective: Objective
+) -> list[Sample]:
+    if settings.retain_term == "none" and settings.constraint is None and not objective.retains:
+        return []
+    return encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
+
+
+def _watch(
+    context: Context, forgetting: Forgetting, tokenizer: Any, settings: ForgetSettings
+) -> CalibratedStop | None:
+    retain = forgetting.retain.samples if forgetting.retain is not None else []
+    if not retain and context.has("retain"):  # the guard may look at what the loss does not read
+        retain = encode(tokenizer, context.records("retain"), context.job.recipe.forms)
+    probes = private_probes(context, tokenizer, retain)
+    if probes is None:
+        return None
+    tokens = sum(
+        fmean(len(sample.ids) for sample in batches.samples) * batches.size
+        for batches in (forgetting.forget, forgetting.retain)
+        if batches is not None
+    )
+    return CalibratedStop(
+        forgetting.model, probes, settings.stop, context.device, tokens, context.job.seed
+    )
