@@ -2,8 +2,9 @@
 
 A look is a forward pass over probes. It is paid for by the training itself: a training step on
 ``t`` tokens costs about three forward passes over them, so ``n`` steps allow probes of
-``share * 3 * t * n`` tokens; a look is due once those before it are paid. Many records make a look no dearer, because probes are thinned to a
-fixed number of tokens; long steps buy looks sooner than short ones.
+``share * 3 * t * n`` tokens; a look is due once those before it are paid. Many records make a
+look no dearer, because probes are thinned to a fixed number of tokens; long steps buy looks
+sooner than short ones.
 """
 
 from __future__ import annotations

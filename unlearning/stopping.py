@@ -34,6 +34,8 @@ from unlearning.spec import Context
 BISECTIONS = 4
 RETAIN_SHARE = 0.2
 """The share of a look's tokens that goes to retained records."""
+INDISTINGUISHABLE = 0.5
+"""The rank at which nobody can tell the forget records from never-trained ones."""
 COLLAPSED = "Forgetting was ended early because retained knowledge began to collapse."
 NOT_REACHED = "Forgetting reached its step limit before the records looked never-trained."
 NO_TWINS = "No calibration records were given: forgetting ran a fixed number of steps."
@@ -73,7 +75,7 @@ class Reading:
     @property
     def gap(self) -> float:
         """Return how far the rank is from one half."""
-        return abs(self.rank - 0.5)
+        return abs(self.rank - INDISTINGUISHABLE)
 
     @property
     def distance(self) -> float:
@@ -201,7 +203,7 @@ class CalibratedStop:
         if self._fell(now):
             self.reason = "collapsed"
             return True
-        if now.rank <= 0.5 + self._settings.tolerance:
+        if now.rank <= INDISTINGUISHABLE + self._settings.tolerance:
             self._land(now)
             self.reason = "reached"
             return True
@@ -232,7 +234,7 @@ class CalibratedStop:
                 self._best, closest = reading, middle
             if reading.gap <= self._settings.tolerance:
                 break
-            low, high = (middle, high) if reading.rank > 0.5 else (low, middle)
+            low, high = (middle, high) if reading.rank > INDISTINGUISHABLE else (low, middle)
         self._put(near, far, closest)
         self._weights = self._trained()
 

@@ -1,0 +1,111 @@
+"""Renewal: shrink the weights, perturb them, and relearn what is kept until it is back.
+
+Idea: what a network is trained on *again* stays, and what it is not fades, once the weights have
+been moved far enough that nothing can be recalled. A network that starts from shrunk and
+perturbed weights is far from empty: its layers still have the form that this kind of data asks
+for, so relearning takes a fraction of training from nothing. The person's records take no part.
+
+1. *Shrink and perturb*: ``w = (1 - alpha) * w + alpha * noise * fresh``, with ``fresh`` a new
+   initialisation brought to the size of the trained matrix (``perturb`` of
+   :mod:`unlearning.methods.undo`).
+2. *Relearn*: minimise the NLL of the retained answers until private probes are nearly back, then
+   let the learning rate fall (:mod:`unlearning.recovery`).
+
+Papers: Ash and Adams, "On Warm-Starting Neural Network Training", arXiv 1910.08475 (shrink and
+perturb); Lee et al., "Distillation Robustifies Unlearning", arXiv 2506.06278 (noise against
+relearning). Unlike UNDO there is no unlearning before and no teacher: at the ``alpha`` that keeps
+facts from resurfacing, both cost more than they bring.
+
+Limits: it is no exact route, since a trace of the old weights stays; its evidence is what it
+passes. It needs every retained record, as a retrain does; what only an unknown pre-training taught
+is lost, so it is for models that were trained from their recipe. A small ``alpha`` is quicker and
+lets facts resurface. The tokenizer is left as it is, and it has seen the records' texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from contract.catalog import Effect
+from contract.record import FROZEN
+from unlearning import models
+from unlearning.data import Batches, Sample, collate, encode_required
+from unlearning.looks import tokens
+from unlearning.losses import answer_nll, nll
+from unlearning.methods.undo import perturb
+from unlearning.recovery import Recovery, RecoverySettings, kept_probes, recover, surprise
+from unlearning.registry import method
+from unlearning.spec import Context, Outcome
+from unlearning.train import recipe_steps
+
+
+@dataclass(frozen=True, config=FROZEN)
+class Settings:
+    """How much to erase, and how to relearn.
+
+    ``alpha``: share of fresh weights; ``noise``: their size relative to the trained ones.
+    ``rate``: learning rate as a factor of the recipe's; ``effort``: the most steps at that rate,
+    as a share of the recipe's. ``near``, ``settle`` and ``warmup`` as in
+    :class:`unlearning.recovery.RecoverySettings`.
+    """
+
+    alpha: float = Field(default=0.8, gt=0, le=1)
+    noise: float = Field(default=1.0, gt=0)
+    rate: float = Field(default=1.5, gt=0)
+    effort: float = Field(default=0.6, gt=0)
+    near: float = Field(default=0.4, gt=0)
+    settle: float = Field(default=0.7, gt=0)
+    warmup: int = Field(default=10, ge=0)
+
+
+@method(
+    title="Shrink, perturb, relearn",
+    effect=Effect.REMOVAL,
+    summary="Erases most of the weights and teaches the retained records again until they are "
+    "back; a fraction of a retrain, for models trained from their recipe.",
+    source="arXiv 1910.08475, arXiv 2506.06278",
+)
+def renew(context: Context, settings: Settings) -> Outcome:
+    """Shrink, perturb and relearn, and save the model."""
+    recipe = context.job.recipe
+    tokenizer = models.load_tokenizer(context.model_path)
+    model = models.load_model(context.model_path, context.device)
+    retain = encode_required(tokenizer, context.records("retain"), recipe.forms)
+    most = max(1, round(settings.effort * recipe_steps(recipe, retain)))
+    how = RecoverySettings(
+        rate=settings.rate * recipe.learning_rate,
+        most=most,
+        warmup=settings.warmup,
+        near=settings.near,
+        settle=settings.settle,
+    )
+    before = surprise(model, kept_probes(context, retain, how), context.device)
+    perturb(model, settings.alpha, settings.noise, context.job.seed)
+    done = _relearn(context, model, retain, how, before)
+    models.save(model, tokenizer, context.output)
+    notes = () if done.reached else ("Relearning reached its step limit before all was back.",)
+    metrics = {
+        "steps": float(done.steps),
+        "loss": done.loss,
+        "retain_nll_before": done.before,
+        "retain_nll": done.after,
+    }
+    return Outcome("whole", metrics, notes)
+
+
+def _relearn(
+    context: Context, model: Any, retain: Sequence[Sample], how: RecoverySettings, before: float
+) -> Recovery:
+    batches = Batches(retain, context.job.recipe.batch, context.job.seed + 2)
+
+    def loss(step: int) -> Tensor:
+        batch = collate(batches.at(step), context.device)
+        return nll(answer_nll(model, batch), batch.lengths, reduction="mean")
+
+    step_tokens = batches.size * tokens(retain) / len(retain)
+    return recover(context, model, retain, loss, step_tokens, how, before)
