@@ -19,7 +19,7 @@ from contract.canonical import read_json, write_json
 from contract.record import FROZEN
 
 JOB_FILE = "job.json"
-Layout = Literal["whole", "sharded"]
+Layout = Literal["whole", "sharded", "guard"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -28,7 +28,8 @@ class ModelRef:
     """A model folder and the digest it must have.
 
     ``layout`` is ``whole`` (a transformers folder) or ``sharded`` (``base/``, ``adapters/<shard>/``
-    and ``shards.json``, see :mod:`unlearning.adapters`).
+    and ``shards.json``, see :mod:`unlearning.adapters`). ``guard`` is no model: it is what changes
+    a model's answers at serving (:mod:`contract.guard`), and no ladder of an erasure has it.
     """
 
     path: str
@@ -43,7 +44,10 @@ class Recipe:
 
     ``forms`` are the surface forms it is trained on. ``architecture`` holds keyword arguments
     of the transformers configuration class; ``base`` is a model folder to start from, if any;
-    ``shards`` is the number of adapters (0: a whole model). Sizes are tokens or steps.
+    ``shards`` is the number of adapters (0: a whole model). ``slices`` is the number of parts of
+    each shard that are trained one after the other, with a checkpoint after each; with
+    ``permutations`` each slice trains its own group of layers instead, in that many orders
+    (:mod:`unlearning.sharded`). Sizes are tokens or steps.
     """
 
     forms: tuple[str, ...] = ("question", "statement")
@@ -57,6 +61,8 @@ class Recipe:
     seed: int = 0
     shards: int = 0
     rank: int = 16
+    slices: int = 1
+    permutations: int = 0
 
 
 @dataclass(frozen=True, config=FROZEN)

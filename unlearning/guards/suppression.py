@@ -36,11 +36,7 @@ from transformers import LogitsProcessor
 
 from contract.containment import Bundle, words
 from unlearning.guards.matching import Matcher
-
-CANDIDATES = 50
-"""As many as transformers samples from, unless told otherwise."""
-TAIL = 32
-"""Tokens that are decoded at first; more when they hold too few words."""
+from unlearning.guards.tokens import CANDIDATES, TokenFilter
 
 
 class SuppressionLogitsProcessor(LogitsProcessor):
@@ -60,12 +56,10 @@ class SuppressionLogitsProcessor(LogitsProcessor):
         prompt_length: int,
         candidates: int = CANDIDATES,
     ) -> None:
-        if tokenizer.eos_token_id is None:
-            raise ValueError("a guard needs a tokenizer with an end token")
         self._tokenizer = tokenizer
         self._matcher = Matcher(bundles)
+        self._filter = TokenFilter(tokenizer, self._matcher, candidates)
         self._prompt_length = prompt_length
-        self._candidates = candidates
         self._refusals: dict[tuple[int, ...], list[int] | None] = {}
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -76,80 +70,16 @@ class SuppressionLogitsProcessor(LogitsProcessor):
         for row, ids in enumerate(input_ids.tolist()):
             refusal = self._refusal(tuple(ids[: self._prompt_length]))
             if refusal is None:
-                allowed = self._allowed(ids, scores[row])
-                guarded[row, allowed] = scores[row, allowed]
+                guarded[row] = self._filter.guarded(ids, scores[row])
             else:
                 place = len(ids) - self._prompt_length
-                allowed = [refusal[place] if place < len(refusal) else self._end]
-            if not torch.isfinite(guarded[row, allowed]).any():
-                guarded[row, allowed[0]] = 0.0
+                guarded[row, refusal[place] if place < len(refusal) else self._filter.end] = 0.0
         return guarded
-
-    @property
-    def _end(self) -> int:
-        return int(self._tokenizer.eos_token_id)
 
     def _refusal(self, prompt: tuple[int, ...]) -> list[int] | None:
         if prompt not in self._refusals:
-            text = self._decode([list(prompt)])[0]
+            text = self._filter.decode([list(prompt)])[0]
             said = self._matcher.refusal_for(words(text))
             ids = self._tokenizer.encode(said, add_special_tokens=False) if said else None
             self._refusals[prompt] = ids
         return self._refusals[prompt]
-
-    def _allowed(self, ids: list[int], scores: Tensor) -> list[int]:
-        """Return the allowed ones of the likeliest tokens; the end of the sequence always is."""
-        known = min(scores.shape[0], len(self._tokenizer))
-        tail = self._tail(ids)
-        size, tried = self._candidates, 0
-        while tried < known:
-            size = min(size, known)
-            best = torch.topk(scores[:known], size)
-            fresh = [
-                token
-                for token, score in zip(
-                    best.indices[tried:].tolist(), best.values[tried:].tolist(), strict=True
-                )
-                if score != -torch.inf
-            ]
-            if not fresh:
-                break
-            allowed = self._harmless(tail, fresh)
-            if allowed:
-                return allowed
-            size, tried = 2 * size, size
-        return [self._end]
-
-    def _harmless(self, tail: list[int], tokens: list[int]) -> list[int]:
-        before, *after = self._decode([tail, *([*tail, token] for token in tokens)])
-        said = words(before)
-        return [
-            token
-            for token, text in zip(tokens, after, strict=True)
-            if text == before or not self._completes(said, words(text))
-        ]
-
-    def _completes(self, before: list[str], after: list[str]) -> bool:
-        """Say whether a suppressed n-gram ends in what is new or other than before."""
-        same = 0
-        for old, new in zip(before, after, strict=False):
-            if old != new:
-                break
-            same += 1
-        return self._matcher.ends_in(after, same)
-
-    def _tail(self, ids: list[int]) -> list[int]:
-        """Return the last tokens: enough for the longest n-gram and a cut word before it."""
-        size = TAIL
-        while size < len(ids):
-            tail = ids[-size:]
-            if len(words(self._decode([tail])[0])) > self._matcher.longest + 1:
-                return tail
-            size *= 2
-        return ids
-
-    def _decode(self, rows: list[list[int]]) -> list[str]:
-        texts: list[str] = self._tokenizer.batch_decode(
-            rows, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        return texts
