@@ -10,6 +10,7 @@
 
 from unlearning.engine.fitting import fit
 from unlearning.engine.phase import WHOLE, Fit, Phase, Piece, Schedule, StepWrapper, Watch
+from unlearning.engine.processes import within
 from unlearning.engine.settings import EngineSettings
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "StepWrapper",
     "Watch",
     "fit",
+    "within",
 ]

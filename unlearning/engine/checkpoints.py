@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from unlearning.engine.phase import Phase
+from unlearning.engine.processes import local
 from unlearning.engine.weights import Weights
 from unlearning.spec import Context
 
@@ -50,7 +50,7 @@ def save(
     state = {
         "job": context.fingerprint,
         "progress": vars(progress),
-        "weights": [_local(item.detach()) for item in weights.optimised],
+        "weights": [local(item.detach()) for item in weights.optimised],
         "optimizer": optimizer.state_dict() if optimizer is not None else None,
         **{name: part.state() for name, part in parts.items() if part is not None},
     }
@@ -75,7 +75,7 @@ def resume(
         return False
     with torch.no_grad():
         for item, kept in zip(weights.optimised, state["weights"], strict=True):
-            _local(item).copy_(kept)
+            local(item).copy_(kept)
     weights.publish()
     for name, value in state["progress"].items():
         setattr(progress, name, value)
@@ -90,9 +90,3 @@ def resume(
 
 def _path(context: Context, phase: Phase) -> Path:
     return context.work / f"{phase.name}.checkpoint"
-
-
-def _local(item: Tensor) -> Tensor:
-    """Return the part of a tensor that this process holds."""
-    local: Tensor = item.to_local() if hasattr(item, "to_local") else item
-    return local

@@ -8,7 +8,9 @@ the batch of a step is a pure function of its number, and nothing here draws ran
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from functools import partial
 
 import torch
 
@@ -18,7 +20,7 @@ from unlearning.engine.checkpoints import Progress
 from unlearning.engine.phase import Fit, Phase
 from unlearning.engine.processes import Processes
 from unlearning.engine.quiet import recomputing, without_dropout
-from unlearning.engine.steps import Stepper, diverged, finite, first_pieces
+from unlearning.engine.steps import Stepper, diverged, finite
 from unlearning.engine.weights import Weights
 from unlearning.spec import Context
 
@@ -33,11 +35,12 @@ def fit(context: Context, phase: Phase) -> Fit:
     """
     module = phase.module
     processes = Processes.of(module)
-    progress = Progress(pieces=first_pieces(phase, processes.count))
+    progress = Progress(pieces=phase.engine.pieces)
     weights = Weights(module)
     with ExitStack() as held:
         held.callback(module.eval)
-        held.enter_context(weights.held_in(phase.engine.precision, module))
+        if processes.count == 1:
+            held.enter_context(weights.held_in(phase.engine.precision, module))
         optimizer = torch.optim.AdamW(
             weights.optimised,
             lr=phase.schedule.learning_rate,
@@ -66,20 +69,30 @@ def _run(
     total = phase.schedule.steps
     began = saved - progress.seconds
     step = Stepper(context, phase, weights, optimizer, progress)
+    agreed = partial(Processes.of(phase.module).agreed, device=context.device)
     while progress.step < total:
-        context.check_cancelled()
+        _check_cancelled(context, agreed)
         step()
         now = time.monotonic()
         progress.seconds = now - began
-        stopping = _watched(phase, progress, weights)
+        due = now - saved >= context.checkpoint_seconds
+        stopping, due = agreed(_watched(phase, progress, weights), due)
         if now - reported >= EVENT_SECONDS or stopping or progress.step == total:
             reported = now
             _emit(context, phase, progress, metrics=step.terms)
         if stopping:
             return
-        if now - saved >= context.checkpoint_seconds:
+        if due:
             checkpoints.save(context, phase, progress, weights, optimizer)
             saved = time.monotonic()
+
+
+def _check_cancelled(context: Context, agreed: Callable[..., tuple[bool, ...]]) -> None:
+    """Stop every process when one was asked to."""
+    (asked,) = agreed(context.stop.is_set())
+    if asked:
+        context.stop.set()
+    context.check_cancelled()
 
 
 def _watched(phase: Phase, progress: Progress, weights: Weights) -> bool:

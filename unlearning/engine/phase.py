@@ -135,9 +135,9 @@ class StepWrapper(Protocol):
 class Phase:
     """What is trained in one stretch: a name, the module, its schedule and the loss of a step.
 
-    ``loss(step)`` is the loss of a whole step. With ``pieces`` above 1 it is ``loss(step, piece)``
-    and a step can be cut into as many pieces: for accumulation, when memory runs out, and across
-    processes.
+    ``loss(step)`` is the loss of a whole step. With ``pieces``, the number of rows of a batch or a
+    function of the step that returns it, it is ``loss(step, piece)``, and a step can be cut
+    into as many pieces: for accumulation, when memory runs out, and across processes.
     """
 
     name: str
@@ -145,10 +145,14 @@ class Phase:
     schedule: Schedule
     loss: Callable[..., Loss]
     watch: Watch | None = None
-    pieces: int = 1
+    pieces: int | Callable[[int], int] = 1
     wrap: StepWrapper | None = None
     state: Stateful | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)
+
+    def rows(self, step: int) -> int:
+        """Return into how many pieces a step can be cut."""
+        return self.pieces(step) if callable(self.pieces) else self.pieces
 
 
 @dataclass(frozen=True)

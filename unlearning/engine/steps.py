@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from contract.result import ErrorCode, JobError
 from unlearning.engine.checkpoints import Progress
 from unlearning.engine.phase import Loss, Phase, Piece
-from unlearning.engine.processes import Processes
+from unlearning.engine.processes import Processes, local
 from unlearning.engine.weights import Weights
 from unlearning.spec import Context
 
@@ -36,6 +37,9 @@ class Stepper:
         self._context, self._phase, self._weights = context, phase, weights
         self._optimizer, self._progress = optimizer, progress
         self._processes = Processes.of(phase.module)
+        # The shards are 32-bit masters already, and bf16 weights are made of them layer by layer.
+        sharded = self._processes.count > 1 and phase.engine.precision == "bfloat16"
+        self._autocast = sharded or phase.engine.precision == "autocast"
         self._seen: dict[str, float] = {}
         self.terms: dict[str, float] = {}
 
@@ -45,8 +49,7 @@ class Stepper:
         for group in self._optimizer.param_groups:
             group["lr"] = phase.schedule.rate(progress.step)
         loss = self._gradients()
-        optimised = [item for item in self._weights.optimised if item.grad is not None]
-        norm = float(nn.utils.clip_grad_norm_(optimised, phase.schedule.clip))
+        norm = self._clipped()
         if self._usable(loss, norm):
             self.terms = self._seen
             self._optimizer.step()
@@ -61,6 +64,14 @@ class Stepper:
             phase.wrap.after(progress.step, self._weights)
         if phase.state is not None:
             phase.state.after(progress.step)
+
+    def _clipped(self) -> float:
+        """Bound the gradient; returns the norm that it had."""
+        optimised = [item for item in self._weights.optimised if item.grad is not None]
+        self._processes.average(self._weights.gradients())
+        norm = nn.utils.clip_grad_norm_(optimised, self._phase.schedule.clip)
+        whole: Tensor = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+        return float(whole)
 
     def _gradients(self) -> float:
         """Leave the step's gradient in the weights; cut the batch smaller until it fits."""
@@ -81,45 +92,63 @@ class Stepper:
         self, only: str | None = None, *, through: Callable[[Tensor], Tensor] | None = None
     ) -> float:
         """Add the gradient of the whole step, or of one term of its loss; returns the value."""
-        progress, ranks = self._progress, self._processes
+        device, ranks = self._context.device, self._processes
+        pieces, shared = self._pieces()
         total: dict[str, Tensor] = {}
-        for index in range(progress.pieces):
-            piece = Piece(ranks.rank * progress.pieces + index, ranks.count * progress.pieces, only)
-            # Between processes gradients are averaged, and the pieces should be summed.
-            terms = ranks.within(lambda piece=piece: self._terms(piece))  # type: ignore[misc]
-            loss = sum(terms.values(), torch.zeros((), device=self._context.device))
+        for index in range(pieces):
+            piece = Piece(index, pieces, only)
+            if shared:
+                piece = Piece(ranks.rank * pieces + index, ranks.count * pieces, only)
+            terms = ranks.within(partial(self._terms, piece))
+            loss = sum(terms.values(), torch.zeros((), device=device))
             if loss.requires_grad:
                 taken = loss if through is None else through(loss)
-                (taken * ranks.count).backward()
+                # Between processes gradients are averaged, and those of pieces should be summed.
+                (taken * ranks.count if shared else taken).backward()
+            elif ranks.count > 1:
+                raise _idle(self._phase)
             for name, value in terms.items():
                 total[name] = total.get(name, 0) + value.detach()
-        values = ranks.summed({name: float(value) for name, value in total.items()})
+        values = {name: float(value) for name, value in total.items()}
+        if shared:
+            values = ranks.summed(values)
         self._seen = values if len(values) > 1 else {}
         return sum(values.values())
+
+    def _pieces(self) -> tuple[int, bool]:
+        """Return into how many pieces this process cuts its batch, and whether it shares it.
+
+        A batch with fewer rows than there are processes (the last of an epoch) is computed by
+        each of them.
+        """
+        rows, ranks = self._phase.rows(self._progress.step), self._processes.count
+        shared = ranks > 1 and rows >= ranks
+        return max(1, min(self._progress.pieces, rows // ranks if shared else rows)), shared
 
     def _terms(self, piece: Piece) -> Mapping[str, Tensor]:
         phase = self._phase
         with torch.autocast(
             self._context.device.type,
             torch.bfloat16,
-            enabled=phase.engine.precision == "autocast",
+            enabled=self._autocast,
         ):
             found: Loss = (
-                phase.loss(self._progress.step, piece)
-                if phase.pieces > 1
-                else phase.loss(self._progress.step)
+                phase.loss(self._progress.step)
+                if phase.pieces == 1
+                else phase.loss(self._progress.step, piece)
             )
         return {"loss": found} if isinstance(found, Tensor) else found
 
     def _cut_smaller(self) -> None:
         progress, phase = self._progress, self._phase
-        if self._processes.count > 1 or progress.pieces * 2 > phase.pieces:
+        rows, (pieces, _) = phase.rows(progress.step), self._pieces()
+        if self._processes.count > 1 or pieces >= rows:
             message = (
                 f"memory ran out in phase {phase.name!r} and its batch cannot be cut any smaller; "
                 "use shorter records, the precision bfloat16, checkpointing, or a LoRA selector"
             )
             raise JobError(ErrorCode.OUT_OF_MEMORY, message)
-        progress.pieces *= 2
+        progress.pieces = min(2 * pieces, rows)
         if self._context.device.type == "cuda":
             torch.cuda.empty_cache()
         self._context.events.emit(
@@ -142,8 +171,14 @@ class Stepper:
         progress, phase = self._progress, self._phase
         progress.skipped += 1
         progress.failing += 1
-        if progress.failing > phase.engine.spikes or not finite(self._weights.optimised):
+        if progress.failing > phase.engine.spikes or self._broken():
             raise diverged(phase, progress.step)
+
+    def _broken(self) -> bool:
+        (broken,) = self._processes.agreed(
+            not finite(self._weights.optimised), device=self._context.device
+        )
+        return broken
 
 
 def diverged(phase: Phase, step: int) -> JobError:
@@ -155,20 +190,17 @@ def diverged(phase: Phase, step: int) -> JobError:
     return JobError(ErrorCode.DIVERGED, message)
 
 
-def first_pieces(phase: Phase, processes: int) -> int:
-    """Return into how many pieces a process cuts its part of a batch; raises ``BAD_JOB``."""
-    if processes > phase.pieces:
-        message = (
-            f"the batches of phase {phase.name!r} can be cut into {phase.pieces} pieces, and "
-            f"{processes} processes work on them; use larger batches or fewer processes"
-        )
-        raise JobError(ErrorCode.BAD_JOB, message)
-    return min(phase.engine.pieces, max(1, phase.pieces // processes))
+def _idle(phase: Phase) -> JobError:
+    message = (
+        f"a process has nothing to compute in phase {phase.name!r}; use larger batches or fewer "
+        "processes"
+    )
+    return JobError(ErrorCode.BAD_JOB, message)
 
 
 def finite(tensors: list[Tensor]) -> bool:
     """Say whether every number of the tensors is finite."""
-    return all(bool(torch.isfinite(item).all()) for item in tensors)
+    return all(bool(torch.isfinite(local(item)).all()) for item in tensors)
 
 
 def _no_memory(error: BaseException) -> bool:
