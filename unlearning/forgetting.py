@@ -18,6 +18,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from torch import Tensor
 
 from contract.catalog import Effect
 from contract.record import FROZEN
@@ -37,8 +38,10 @@ from unlearning.objective import (
     Texts,
 )
 from unlearning.reference import Need, ReferenceCache, used
+from unlearning.selectors import All, Material, Selector, select
 from unlearning.spec import Context, Outcome
 from unlearning.stopping import NO_TWINS, CalibratedStop, StopSettings, private_probes
+from unlearning.wrappers import Wrap, Wrapper
 
 PHASE = "forgetting"
 SettingsT = TypeVar("SettingsT", bound="ForgetSettings")
@@ -52,7 +55,8 @@ class ForgetSettings:
     ``constraint`` replaces the second weight by a dual variable. ``retain_term``: ``nll`` trains on
     the retained answers, ``kl`` keeps near the model before unlearning (over its ``top`` likeliest
     tokens), ``none`` needs no retained records. ``steps`` is an upper bound when calibration
-    records are given, else the number of steps. Batches count forms of records.
+    records are given, else the number of steps. Batches count forms of records. ``select`` says
+    which weights train, ``wrap`` where their gradient is taken, ``engine`` how a step is computed.
     """
 
     forget_weight: float = Field(default=1.0, gt=0)
@@ -66,6 +70,8 @@ class ForgetSettings:
     forget_batch: int = Field(default=8, ge=1)
     retain_batch: int = Field(default=24, ge=1)
     stop: StopSettings = field(default_factory=StopSettings)
+    select: Selector = field(default_factory=All)
+    wrap: tuple[Wrap, ...] = ()
     engine: EngineSettings = field(default_factory=EngineSettings)
 
 
@@ -93,11 +99,14 @@ class Mixture:
         wanted = [] if piece.only == RETAIN else [*self.objective.groups]
         if groups.get(RETAIN) and piece.only != FORGET:
             wanted.append(RETAIN)
-        seen = self._seen(model, {name: groups[name] for name in wanted}, cache, piece)
-        terms = {}
-        if piece.only != RETAIN and seen[self.objective.groups[0]].samples:
+        parts = {name: tuple(piece.of(groups[name])) for name in wanted}
+        terms: dict[str, Tensor] = {}
+        if not any(parts.values()):
+            return terms
+        seen = self._seen(model, parts, groups, cache)
+        if piece.only != RETAIN and parts[self.objective.groups[0]]:
             terms[FORGET] = self._weight * self.objective.forget(seen)
-        if RETAIN in seen and seen[RETAIN].samples:
+        if parts.get(RETAIN):
             keep = self.objective.retain if self.objective.retains else self.keep
             kept = keep(seen[RETAIN])
             self.balance.see((piece.index, piece.count), kept)
@@ -114,11 +123,10 @@ class Mixture:
     def _seen(
         self,
         model: Any,
+        parts: Mapping[str, tuple[Sample, ...]],
         groups: Mapping[str, Sequence[Sample]],
         cache: ReferenceCache,
-        piece: Piece,
     ) -> dict[str, Answers]:
-        parts = {name: tuple(piece.of(items)) for name, items in groups.items()}
         batch = collate([*chain.from_iterable(parts.values())], next(model.parameters()).device)
         found, head = self.objective.states(model, batch), head_of(model)
         states, side = found if isinstance(found, tuple) else (found, None)
@@ -171,6 +179,10 @@ class Forgetting:
         """Return the terms of a step, or of a piece of it."""
         return self.mixture.terms(self.model, self.groups(step), self.cache, piece)
 
+    def pieces(self, step: int) -> int:
+        """Return into how many pieces a step can be cut: a row of some group in each."""
+        return max(map(len, self.groups(step).values()))
+
     def fill(self, context: Context, steps: int) -> None:
         """Measure what the terms need of the model before unlearning, on the samples they see."""
         forget = list(used(self.forget, steps))
@@ -188,17 +200,57 @@ class Forgetting:
                 context.check_cancelled()
 
 
-def forget_in_place(
+@plain_dataclass(frozen=True)
+class Forgotten:
+    """What the phase made: the model, and metrics and notes for the result."""
+
+    model: Any
+    metrics: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
+def forget_records(
     context: Context, model: Any, tokenizer: Any, settings: ForgetSettings, objective: Objective
-) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Unlearn the job's forget records in the model; returns metrics and notes."""
+) -> Forgotten:
+    """Unlearn the job's forget records; ``model`` is changed, and what comes back is to be used."""
+    seed = context.job.seed
+    forgetting = _prepared(context, model, tokenizer, settings, objective)
+    retain = [] if forgetting.retain is None else forgetting.retain.samples
+    material = Material(forgetting.forget.samples, retain, context.device, seed)
+    selection = select(model, objective.selector(settings.select, model), material)
+    forgetting = replace(forgetting, model=adapters.inner(selection.module))
+    watch = _watch(context, forgetting, tokenizer, settings)
+    done = fit(
+        context,
+        Phase(
+            name=PHASE,
+            module=selection.module,
+            schedule=Schedule(settings.steps, settings.learning_rate, settings.warmup),
+            loss=forgetting.loss,
+            watch=watch,
+            pieces=forgetting.pieces,
+            wrap=Wrapper(settings.wrap, seed) if settings.wrap else None,
+            state=forgetting.mixture.balance,
+            engine=settings.engine,
+        ),
+    )
+    metrics = {"forgetting_steps": float(done.steps), "forgetting_loss": done.loss}
+    notes = (*objective.notes, *done.notes, *((NO_TWINS,) if watch is None else watch.notes))
+    metrics |= {**selection.metrics, **({} if watch is None else watch.metrics)}
+    return Forgotten(selection.finish(), metrics, notes)
+
+
+def _prepared(
+    context: Context, model: Any, tokenizer: Any, settings: ForgetSettings, objective: Objective
+) -> Forgetting:
+    """Encode what the phase reads and measure what it needs of the model before."""
     recipe, seed = context.job.recipe, context.job.seed
     records = {record.id: record for record in context.records("forget")}
     forget = encode_required(tokenizer, records.values(), recipe.forms)
     retain = _retained(context, tokenizer, settings, objective)
     texts = Texts(context, model, tokenizer, records, forget)
     forgetting = Forgetting(
-        model=adapters.inner(model),
+        model=model,
         mixture=Mixture(objective, settings),
         forget=Batches(forget, settings.forget_batch, seed),
         retain=Batches(retain, settings.retain_batch, seed + 1) if retain else None,
@@ -210,33 +262,16 @@ def forget_in_place(
     )
     forgetting.fill(context, settings.steps)
     context.events.emit(PHASE, "the model before unlearning is measured")
-    watch = _watch(context, forgetting, tokenizer, settings)
-    done = fit(
-        context,
-        Phase(
-            name=PHASE,
-            module=model,
-            schedule=Schedule(settings.steps, settings.learning_rate, settings.warmup),
-            loss=forgetting.loss,
-            watch=watch,
-            pieces=max(settings.forget_batch, settings.retain_batch if retain else 0),
-            state=forgetting.mixture.balance,
-            engine=settings.engine,
-        ),
-    )
-    metrics = {"forgetting_steps": float(done.steps), "forgetting_loss": done.loss}
-    if watch is None:
-        return metrics, (*objective.notes, *done.notes, NO_TWINS)
-    return metrics | watch.metrics, (*objective.notes, *done.notes, *watch.notes)
+    return forgetting
 
 
 def unlearn(context: Context, settings: ForgetSettings, objective: Objective) -> Outcome:
     """Load the job's model, unlearn by the objective, and save it."""
     tokenizer = models.load_tokenizer(context.model_path)
     model = models.load_model(context.model_path, context.device)
-    metrics, notes = forget_in_place(context, model, tokenizer, settings, objective)
-    models.save(model, tokenizer, context.output)
-    return Outcome("whole", metrics, notes)
+    done = forget_records(context, model, tokenizer, settings, objective)
+    models.save(done.model, tokenizer, context.output)
+    return Outcome("whole", done.metrics, done.notes)
 
 
 def gradient_method(

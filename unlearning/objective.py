@@ -22,6 +22,7 @@ from unlearning.data import Batch, Sample
 from unlearning.losses.forward import Head, answer_states, in_pieces
 from unlearning.losses.tokens import distillation, token_nll
 from unlearning.reference import Hidden, LogProbs, Need, ReferenceCache, Top
+from unlearning.selectors.settings import Selector
 from unlearning.spec import Context
 from verification.families.causal_lm import encode_form
 
@@ -145,6 +146,11 @@ class Objective:
         """Return what of the model before unlearning the loss reads for this group."""
         del group
         return ()
+
+    def selector(self, chosen: Selector, model: Any) -> Selector:
+        """Return which weights train: those of the settings, unless the objective knows better."""
+        del model
+        return chosen
 
     def states(self, model: Any, batch: Batch) -> Tensor | tuple[Tensor, Tensor]:
         """Return the states that :class:`Answers` gets, [answer tokens, width], by one pass.

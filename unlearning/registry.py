@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,7 +23,7 @@ import unlearning.methods
 from contract.catalog import Catalog, Effect, MethodCard
 from contract.job import Layout
 from contract.result import ErrorCode, JobError
-from unlearning.spec import Context, Outcome
+from unlearning.spec import Context, DataName, Outcome
 
 SettingsT = TypeVar("SettingsT")
 
@@ -41,7 +41,15 @@ class Method(Generic[SettingsT]):
     objective: Callable[[SettingsT], Any] | None = None
 
     def apply(self, context: Context, settings: SettingsT) -> Outcome:
-        """Run the method; raises ``NOT_SUPPORTED`` for a layout or family it cannot work on."""
+        """Run the method."""
+        return self.function(context, settings)
+
+    def check(self, context: Context) -> None:
+        """Refuse, before anything is loaded, a job that does not bring what the method needs.
+
+        Raises ``NOT_SUPPORTED`` for a layout or family it cannot work on, ``DATA_MISSING`` for
+        records it cannot do without.
+        """
         model = context.model
         if model.layout not in self.card.layouts:
             message = (
@@ -52,7 +60,13 @@ class Method(Generic[SettingsT]):
         if model.family not in self.card.families:
             message = f"the method {self.card.name!r} does not know the family {model.family!r}"
             raise JobError(ErrorCode.NOT_SUPPORTED, message)
-        return self.function(context, settings)
+        for name in get_args(DataName):
+            if name in self.card.needs and not context.has(name):
+                message = (
+                    f"the method {self.card.name!r} needs the {name} records, and the job brings "
+                    "none; add them, or choose a method that does without"
+                )
+                raise JobError(ErrorCode.DATA_MISSING, message)
 
 
 def method(  # noqa: PLR0913 - a card has this many lines

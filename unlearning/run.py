@@ -89,6 +89,7 @@ def _apply(context: Context) -> tuple[Outcome, Mapping[str, Any], Any]:
         raise registry.unknown(job.method, (train.NAME, *methods))
     method = methods[job.method]
     values = registry.parse_settings(method.settings, job.settings)
+    method.check(context)
     _check_model(context)
     _check_data(context)
     outcome = method.apply(context, values)
@@ -127,7 +128,8 @@ def _check_data(context: Context) -> None:
     if not forget:
         message = "the scope of this job matches no record; there is nothing to forget"
         raise JobError(ErrorCode.EMPTY_FORGET_SET, message)
-    if any(record.id in forget for record in context.records("retain")):
+    retain = context.records("retain") if context.has("retain") else ()
+    if any(record.id in forget for record in retain):
         message = "some records are in the forget set and in the retain set; keep them in one"
         raise JobError(ErrorCode.BAD_JOB, message)
 

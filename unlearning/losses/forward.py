@@ -76,9 +76,7 @@ def in_pieces(
 
 
 class _Reached(Exception):  # noqa: N818 - not an error: it ends a forward pass at its layer
-    def __init__(self, states: Tensor) -> None:
-        super().__init__()
-        self.states = states
+    pass
 
 
 def blocks_of(model: Any) -> nn.ModuleList:
@@ -88,24 +86,33 @@ def blocks_of(model: Any) -> nn.ModuleList:
 
 
 def layer_states(model: Any, batch: Batch, layer: int) -> Tensor:
-    """Return the states [answer tokens, width] after block ``layer`` at the targets' positions.
+    """Return the states [answer tokens, width] after block ``layer``, where answers are predicted.
 
-    Unlike :func:`answer_states`, a state is read where its token stands, not where it is
-    predicted. The pass ends at that block: what comes after it is not computed.
+    The pass ends before the next block: what comes after is not computed.
     """
+    blocks, found = blocks_of(model), []
 
-    def leave(_: nn.Module, __: Any, output: Any) -> None:
-        raise _Reached(output[0] if isinstance(output, tuple) else output)
+    def leave(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        found.append(inputs[0] if inputs else named["hidden_states"])
+        raise _Reached
 
-    handle = blocks_of(model)[layer].register_forward_hook(leave)
+    def remember(_: nn.Module, __: Any, output: Any) -> None:
+        found.append(output[0] if isinstance(output, tuple) else output)
+
+    # Left from outside a block, so that a block that recomputes its activations is whole.
+    handle = (
+        blocks[layer + 1].register_forward_pre_hook(leave, with_kwargs=True)
+        if layer + 1 < len(blocks)
+        else blocks[layer].register_forward_hook(remember)
+    )
     try:
         model.base_model(input_ids=batch.ids, use_cache=False)
-    except _Reached as reached:
-        return reached.states[batch.rows, batch.positions + 1]
+    except _Reached:
+        pass
     finally:
         handle.remove()
-    message = "the model did not pass through its own block"
-    raise RuntimeError(message)
+    states: Tensor = found[0][batch.rows, batch.positions]
+    return states
 
 
 def answer_logits(model: Any, batch: Batch) -> Tensor:

@@ -39,7 +39,7 @@ from contract.record import FROZEN
 from unlearning import models, registry
 from unlearning.data import Batches, Sample, chunks, collate, encode_required
 from unlearning.engine import Fit, Phase, Schedule, fit
-from unlearning.forgetting import forget_in_place
+from unlearning.forgetting import forget_records
 from unlearning.losses import answer_logits, distillation
 from unlearning.reference import MEASURING_BATCH
 from unlearning.registry import method
@@ -83,14 +83,15 @@ def undo(context: Context, settings: Settings) -> Outcome:
     inner, objective = registry.gradient(settings.inner, settings.unlearn)
     tokenizer = models.load_tokenizer(context.model_path)
     model = models.load_model(context.model_path, context.device)
-    metrics, notes = forget_in_place(context, model, tokenizer, inner, objective)
+    unlearned = forget_records(context, model, tokenizer, inner, objective)
+    model = unlearned.model
     retain = encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
     lessons = Lessons(model, retain, settings.top, context.device)
     perturb(model, settings.alpha, settings.noise, context.job.seed)
     done = _distil(context, model, lessons, retain, settings)
     models.save(model, tokenizer, context.output)
     distilled = {"distilling_steps": float(done.steps), "distilling_loss": done.loss}
-    return Outcome("whole", {**metrics, **distilled}, notes)
+    return Outcome("whole", {**unlearned.metrics, **distilled}, unlearned.notes)
 
 
 @torch.no_grad()

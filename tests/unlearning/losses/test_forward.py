@@ -62,7 +62,7 @@ def test_the_states_of_a_layer_are_those_of_the_whole_pass(model_and_samples: An
     batch = collate(samples[:4])
     hidden = model(input_ids=batch.ids, output_hidden_states=True).hidden_states
     early = layer_states(model, batch, 0)
-    assert torch.allclose(early, hidden[1][batch.rows, batch.positions + 1], atol=1e-6)
+    assert torch.allclose(early, hidden[1][batch.rows, batch.positions], atol=1e-6)
 
 
 def test_what_a_family_does_to_its_logits_is_done(model_and_samples: Any) -> None:
