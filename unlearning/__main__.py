@@ -1,6 +1,7 @@
-"""Run a job folder, or print which methods exist.
+"""Run a job folder, compose a shard's model, or print which methods exist.
 
-``python -m unlearning run FOLDER`` and ``python -m unlearning catalog``.
+``python -m unlearning run FOLDER``, ``python -m unlearning compose FOLDER --shard NAME --into
+WHOLE`` and ``python -m unlearning catalog``.
 
 By hand, a job is a folder with record files and a ``job.json``::
 
@@ -32,8 +33,10 @@ from pathlib import Path
 from transformers.utils import logging
 
 from contract.catalog import CATALOG
+from contract.result import JobError
 from unlearning import registry
 from unlearning.run import run
+from unlearning.serving import compose_into
 from unlearning.spec import CHECKPOINT_SECONDS
 
 
@@ -48,6 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     runner.add_argument(
         "--checkpoint-every", type=float, default=CHECKPOINT_SECONDS, metavar="SECONDS"
     )
+    composer = commands.add_parser("compose", help="write one shard's model as a whole model")
+    composer.add_argument("folder", type=Path)
+    composer.add_argument("--shard", required=True)
+    composer.add_argument("--into", type=Path, required=True, metavar="FOLDER")
     commands.add_parser("catalog", help="print the methods and their settings as JSON")
     options = parser.parse_args(arguments)
     if options.command == "catalog":
@@ -55,7 +62,18 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
         return 0
     logging.disable_progress_bar()
+    if options.command == "compose":
+        return _compose(options.folder, options.shard, options.into)
     return run(options.folder, checkpoint_seconds=options.checkpoint_every)
+
+
+def _compose(folder: Path, shard: str, into: Path) -> int:
+    try:
+        compose_into(folder, shard, into)
+    except JobError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,75 +1,34 @@
 """The sharded layout: a base that holds nobody's data, and one LoRA adapter per shard.
 
-``base/`` is a transformers folder, ``adapters/<shard>/`` a peft one, and ``shards.json`` says
-which record ids each adapter was trained on. A deployment loads the adapter of the shard that
-a request belongs to; composing is adding that adapter to the base.
+* ``base/`` is a transformers folder, ``adapters/<shard>/`` a peft one: what is served.
+* ``slices/<shard>/`` holds what the adapter is made of, when shards have slices: SISA's
+  checkpoints (``0.safetensors`` is the adapter after the first slice) or S3T's groups of layers
+  (``order-1/0.safetensors`` is the topmost group of the second order).
+* ``shards.json`` says which record belongs where (:mod:`unlearning.division`).
+* ``lineage.json`` says which records each file was trained on (:mod:`unlearning.lineage`).
+
+A deployment loads the adapter of the shard that a request belongs to; composing is adding that
+adapter to the base (:mod:`unlearning.serving`).
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from torch import nn
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.utils.save_and_load import set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-from contract.canonical import read_json, write_json
-from contract.record import Record
-from contract.result import ErrorCode, JobError
+from contract.canonical import write_json
+from contract.manifest import ADAPTER_FILE
 from unlearning import models
 
-BASE, ADAPTERS, SHARDS = "base", "adapters", "shards.json"
-Shards = Mapping[str, tuple[str, ...]]
-
-
-def assign(records: Sequence[Record], count: int, level: int, seed: int) -> Shards:
-    """Deal data subjects (paths down to ``level``) to shards, shuffled by the seed.
-
-    Returns the record ids of each shard.
-    """
-    subjects = sorted({record.subject(level) for record in records})
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(subjects), generator=generator).tolist()
-    place = {subjects[item]: index % count for index, item in enumerate(order)}
-    return {
-        f"shard-{shard:02d}": tuple(
-            record.id for record in records if place[record.subject(level)] == shard
-        )
-        for shard in range(count)
-    }
-
-
-def without(shards: Shards, forgotten: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return the shards without the forgotten record ids; an emptied shard keeps its name."""
-    gone = set(forgotten)
-    return {
-        shard: tuple(item for item in members if item not in gone)
-        for shard, members in shards.items()
-    }
-
-
-def affected(shards: Shards, forgotten: Collection[str]) -> tuple[str, ...]:
-    """Return the shards that hold any of the forgotten record ids."""
-    gone = set(forgotten)
-    return tuple(shard for shard, members in shards.items() if gone.intersection(members))
-
-
-def read_shards(folder: Path) -> Shards:
-    """Read ``shards.json``; raises ``MODEL_MISSING`` when it is not there."""
-    try:
-        content = read_json(folder / SHARDS)["shards"]
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        message = f"the sharded model has no readable {SHARDS}"
-        raise JobError(ErrorCode.MODEL_MISSING, message) from error
-    return {shard: tuple(members) for shard, members in sorted(content.items())}
-
-
-def write_shards(folder: Path, shards: Shards) -> None:
-    """Write ``shards.json``."""
-    write_json(folder / SHARDS, {"shards": {key: list(value) for key, value in shards.items()}})
+BASE, ADAPTERS, SLICES = "base", "adapters", "slices"
+WEIGHTS = "adapter_model.safetensors"
 
 
 def attach(model: Any, rank: int, seed: int) -> Any:
@@ -99,14 +58,46 @@ def inner(model: Any) -> Any:
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
-def save_adapter(model: Any, folder: Path, shard: str) -> None:
-    """Write the adapter of a shard; its configuration names the base relatively."""
-    for config in model.peft_config.values():
-        config.base_model_name_or_path = f"../../{BASE}"
-        config.target_modules = sorted(config.target_modules)  # peft keeps a set: no fixed order
+def save_adapter(model: Any, folder: Path, shard: str) -> Path:
+    """Write the adapter of a shard for serving; returns the file of its weights."""
+    write_adapter(folder, shard, adapter_config(model), adapter_tensors(model))
+    return folder / ADAPTERS / shard / WEIGHTS
+
+
+def adapter_config(model: Any) -> dict[str, Any]:
+    """Return the configuration of a model's adapter; it names the base relatively."""
+    (config,) = (item.to_dict() for item in model.peft_config.values())
+    targets = sorted(config["target_modules"])  # peft keeps a set: no fixed order
+    own = {"base_model_name_or_path": f"../../{BASE}", "inference_mode": True}
+    content: dict[str, Any] = {**config, **own, "target_modules": targets}
+    return {name: getattr(value, "value", value) for name, value in sorted(content.items())}
+
+
+def adapter_tensors(model: Any) -> dict[str, Tensor]:
+    """Return the tensors of a model's adapter by the names that peft saves them under."""
+    found: Mapping[str, Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: item.detach().cpu().contiguous() for name, item in found.items()}
+
+
+def write_adapter(
+    folder: Path, shard: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write a peft folder under ``adapters/``."""
     target = folder / ADAPTERS / shard
-    model.save_pretrained(str(target), save_embedding_layers=False)
-    (target / "README.md").unlink(missing_ok=True)  # a model card with a path of this machine
+    target.mkdir(parents=True, exist_ok=True)
+    write_json(target / ADAPTER_FILE, config)
+    write_tensors(target / WEIGHTS, tensors)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors: the same tensors are always the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(dict(tensors), path, metadata={"format": "pt"})
+
+
+def load_tensors(model: Any, path: Path) -> None:
+    """Put saved tensors of an adapter, or of some of its layers, into a model's adapter."""
+    set_peft_model_state_dict(model, load_file(path))
 
 
 def compose(folder: Path, shard: str, device: torch.device) -> nn.Module:
@@ -117,11 +108,3 @@ def compose(folder: Path, shard: str, device: torch.device) -> nn.Module:
         return model  # type: ignore[no-any-return]
     merged: nn.Module = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     return merged.eval()
-
-
-def copy_except(source: Path, target: Path, dropped: Collection[str]) -> None:
-    """Copy a sharded model byte by byte, all but the adapters of the dropped shards."""
-    shutil.copytree(source / BASE, target / BASE)
-    for adapter in sorted((source / ADAPTERS).iterdir()):
-        if adapter.name not in dropped:
-            shutil.copytree(adapter, target / ADAPTERS / adapter.name)

@@ -2,13 +2,14 @@
 
 A *whole* model learns every record. A *sharded* model (``recipe.shards`` > 0) has a base that
 learns the ``public`` records only, and one LoRA adapter per shard; a data subject's records
-stay together in one shard, so that forgetting a person touches one adapter.
+stay together in one shard, so that forgetting a person touches one adapter. With
+``recipe.slices`` and ``recipe.permutations`` it touches less still (:mod:`unlearning.sharded`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, field
 from typing import Any
 
 from pydantic import Field
@@ -17,23 +18,18 @@ from torch import nn
 
 from contract.job import Recipe
 from contract.record import FROZEN, Record
+from contract.result import ErrorCode, JobError
 from unlearning import adapters, models
 from unlearning.data import Batches, Sample, collate, encode_required
-from unlearning.loop import Fit, Phase, Schedule, fit
+from unlearning.division import Division, assign, capacity, sliced, write_division
+from unlearning.engine import Fit, Phase, Schedule, fit
+from unlearning.lineage import learned_files, origin, write_lineage
 from unlearning.losses import answer_nll, nll
+from unlearning.sharded import AdapterSettings, Ledger, shard_of, train_shard
+from unlearning.slicing import cyclic_orders, layer_groups
 from unlearning.spec import Context, Outcome
 
 NAME = "train"
-
-
-@dataclass(frozen=True, config=FROZEN)
-class AdapterSettings:
-    """How the adapter of a shard is trained."""
-
-    epochs: int = Field(default=15, ge=1)
-    learning_rate: float = Field(default=5e-3, gt=0)
-    batch: int = Field(default=16, ge=1)
-    warmup: int = Field(default=15, ge=0)
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -53,53 +49,53 @@ def train(context: Context, settings: Settings) -> Outcome:
     records = context.records("retain")
     if recipe.shards == 0:
         return train_whole(context, records)
-    shards = adapters.assign(records, recipe.shards, settings.subject_level, recipe.seed)
-    return train_sharded(context, records, shards, settings.adapter)
+    division = divide(recipe, records, settings.subject_level, asdict(settings.adapter))
+    return train_sharded(context, records, division)
 
 
 def train_whole(context: Context, records: Sequence[Record]) -> Outcome:
     """Train tokenizer and model on the records and save them as the job's output."""
     model, tokenizer, done = _from_scratch(context, records, "training")
     models.save(model, tokenizer, context.output)
+    paths = learned_files(context.output)
+    write_lineage(context.output, {path: origin(context.output, path, records) for path in paths})
     return Outcome("whole", {"steps": done.steps, "loss": done.loss})
 
 
-def train_sharded(
-    context: Context,
-    records: Sequence[Record],
-    shards: adapters.Shards,
-    settings: AdapterSettings,
-) -> Outcome:
+def divide(
+    recipe: Recipe, records: Sequence[Record], level: int, training: Mapping[str, float]
+) -> Division:
+    """Return which records train which shard and slice; raises ``BAD_JOB`` for what cannot be."""
+    shards = assign(records, recipe.shards, level, recipe.seed)
+    if recipe.slices == 1:
+        if recipe.permutations:
+            message = "permutations are orders of slices: the recipe needs more than one slice"
+            raise JobError(ErrorCode.BAD_JOB, message)
+        return Division(shards, training=training)
+    slices = sliced(shards, records, recipe.slices, level, recipe.seed)
+    orders = cyclic_orders(recipe.slices, recipe.permutations)
+    if orders:
+        layers = {**models.DEFAULT_ARCHITECTURE, **recipe.architecture}["num_hidden_layers"]
+        layer_groups(int(layers), recipe.slices)
+    return Division(shards, slices, orders, training=training)
+
+
+def train_sharded(context: Context, records: Sequence[Record], division: Division) -> Outcome:
     """Train the base on the public records, then one adapter per shard."""
-    model, tokenizer, done = _from_scratch(context, context.records("public"), "training the base")
-    models.save(model, tokenizer, context.output / adapters.BASE)
-    steps, loss = done.steps, 0.0
-    for shard, members in shards.items():
-        wanted = set(members)
-        own = [record for record in records if record.id in wanted]
-        if own:
-            adapter = train_adapter(context, own, shard, settings)
-            steps, loss = steps + adapter.steps, max(loss, adapter.loss)
-    adapters.write_shards(context.output, shards)
-    return Outcome("sharded", {"steps": steps, "loss": loss, "shards": len(shards)})
-
-
-def train_adapter(
-    context: Context, records: Sequence[Record], shard: str, settings: AdapterSettings
-) -> Fit:
-    """Train one shard's adapter on the base in the job's output folder and save it there."""
-    recipe = context.job.recipe
+    public = context.records("public")
+    model, tokenizer, done = _from_scratch(context, public, "training the base")
     base = context.output / adapters.BASE
-    tokenizer = models.load_tokenizer(base)
-    model = adapters.attach(models.load_model(base, context.device), recipe.rank, recipe.seed)
-    samples = encode_required(tokenizer, records, recipe.forms)
-    batches = Batches(samples, settings.batch, recipe.seed)
-    schedule = Schedule(
-        settings.epochs * batches.per_epoch, settings.learning_rate, settings.warmup
-    )
-    done = fit(context, _phase(context, f"training {shard}", model, batches, schedule))
-    adapters.save_adapter(model, context.output, shard)
-    return done
+    models.save(model, tokenizer, base)
+    paths = [f"{adapters.BASE}/{path}" for path in learned_files(base)]
+    ledger = Ledger({path: origin(context.output, path, public) for path in paths})
+    ledger.add(done)
+    known = {record.id: record for record in records}
+    for name in division.shards:
+        train_shard(context, division, shard_of(division, name, known), ledger)
+    write_division(context.output, division)
+    write_lineage(context.output, ledger.files)
+    metrics = {"steps": ledger.steps, "loss": ledger.loss, "shards": len(division.shards)}
+    return Outcome("sharded", {**metrics, **capacity(division)})
 
 
 def recipe_steps(recipe: Recipe, samples: Sequence[Sample]) -> int:
@@ -125,10 +121,8 @@ def _from_scratch(
 def _phase(
     context: Context, name: str, model: nn.Module, batches: Batches, schedule: Schedule
 ) -> Phase:
-    scored = adapters.inner(model)
-
     def loss(step: int) -> Any:
         batch = collate(batches.at(step), context.device)
-        return nll(answer_nll(scored, batch), batch.lengths, reduction="mean")
+        return nll(answer_nll(model, batch), batch.lengths, reduction="mean")
 
     return Phase(name, model, schedule, loss)

@@ -9,7 +9,7 @@ import torch
 from contract.canonical import read_json
 from contract.record import Record
 from contract.result import ErrorCode, JobError
-from unlearning import adapters, models
+from unlearning import adapters, division, models
 from unlearning.data import encode
 from unlearning.reference import mean_nll
 
@@ -25,7 +25,7 @@ def patients(count: int, facts: int) -> list[Record]:
 
 
 def test_a_persons_records_stay_in_one_shard() -> None:
-    shards = adapters.assign(patients(7, 3), 3, level=1, seed=0)
+    shards = division.assign(patients(7, 3), 3, level=1, seed=0)
     homes = [{item.split("-")[0] for item in members} for members in shards.values()]
     assert sum(len(home) for home in homes) == 7
     assert max(len(home) for home in homes) - min(len(home) for home in homes) <= 1
@@ -33,15 +33,15 @@ def test_a_persons_records_stay_in_one_shard() -> None:
 
 def test_every_record_is_in_exactly_one_shard() -> None:
     records = patients(5, 2)
-    shards = adapters.assign(records, 2, level=1, seed=3)
+    shards = division.assign(records, 2, level=1, seed=3)
     members = [item for ids in shards.values() for item in ids]
     assert sorted(members) == sorted(record.id for record in records)
 
 
 def test_an_emptied_shard_keeps_its_name() -> None:
     shards = {"shard-00": ("a", "b"), "shard-01": ("c",)}
-    assert adapters.without(shards, ["c"]) == {"shard-00": ("a", "b"), "shard-01": ()}
-    assert adapters.affected(shards, ["c", "z"]) == ("shard-01",)
+    assert division.without(shards, ["c"]) == {"shard-00": ("a", "b"), "shard-01": ()}
+    assert division.affected(shards, ["c", "z"]) == ("shard-01",)
 
 
 def test_base_and_adapter_together_know_what_the_base_alone_does_not(
@@ -49,7 +49,7 @@ def test_base_and_adapter_together_know_what_the_base_alone_does_not(
 ) -> None:
     tokenizer = models.load_tokenizer(sharded.path / adapters.BASE)
     base = models.load_model(sharded.path / adapters.BASE, CPU)
-    for shard, members in adapters.read_shards(sharded.path).items():
+    for shard, members in division.read_shards(sharded.path).items():
         own = [record for record in clinic.trained if record.id in members]
         samples = encode(tokenizer, own, sharded.recipe.forms)
         composed = adapters.compose(sharded.path, shard, CPU)
@@ -64,5 +64,5 @@ def test_an_adapter_names_its_base_relatively(sharded: Any) -> None:
 
 def test_a_sharded_model_without_its_list_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JobError) as error:
-        adapters.read_shards(tmp_path)
+        division.read_shards(tmp_path)
     assert error.value.code is ErrorCode.MODEL_MISSING

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic.dataclasses import dataclass
 
+import unlearning.edits
 import unlearning.exact
+import unlearning.guards.methods
 import unlearning.methods
 from contract.catalog import CATALOG, Effect
 from contract.result import ErrorCode, JobError
@@ -14,11 +16,18 @@ from unlearning import registry
 from unlearning.__main__ import main
 from unlearning.spec import Context, Outcome
 
+PACKAGES = (
+    unlearning.methods,
+    unlearning.edits,
+    unlearning.exact,
+    unlearning.guards.methods,
+)
+
 
 def test_every_method_file_is_in_the_registry_under_its_name() -> None:
     files = {
         path.stem
-        for package in (unlearning.methods, unlearning.exact)
+        for package in PACKAGES
         for path in Path(package.__path__[0]).glob("*.py")
         if path.stem != "__init__"
     }

@@ -91,6 +91,19 @@ def test_sharded_weights_are_put_together_and_a_lost_shard_is_noticed(
     assert refused.value.code is ErrorCode.MODEL_MISSING
 
 
+def test_a_shard_whose_adapter_was_dropped_is_the_base_and_an_unlisted_one_is_refused(
+    base: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(base, tmp_path / "base")
+    adapter(base, tmp_path / "adapters" / "one", "../../base")
+    (tmp_path / "shards.json").write_text(json.dumps({"shards": {"one": ["a"], "two": ["b"]}}))
+    plain = log_probs(load(base, key="plain"))
+    assert torch.equal(log_probs(load(tmp_path, key="two", shard="two")), plain)
+    assert not torch.equal(log_probs(load(tmp_path, key="one", shard="one")), plain)
+    with pytest.raises(JobError):
+        load(tmp_path, key="three", shard="three")
+
+
 def test_a_folder_that_lacks_a_weight_is_never_filled_up(base: Path, tmp_path: Path) -> None:
     shutil.copytree(base, tmp_path / "less")
     weights = load_file(tmp_path / "less/model.safetensors")

@@ -9,13 +9,13 @@ Limits: costs what training cost; needs every retained record and the recipe.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import asdict, replace
 
 from pydantic.dataclasses import dataclass
 
 from contract.catalog import Effect
 from contract.record import FROZEN
-from unlearning import adapters
+from unlearning.division import read_division
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
 from unlearning.train import AdapterSettings, train_sharded, train_whole
@@ -23,9 +23,9 @@ from unlearning.train import AdapterSettings, train_sharded, train_whole
 
 @dataclass(frozen=True, config=FROZEN)
 class Settings:
-    """How adapters are trained, where there are any."""
+    """How adapters are trained, where there are any; left out, as they were trained before."""
 
-    adapter: AdapterSettings = field(default_factory=AdapterSettings)
+    adapter: AdapterSettings | None = None
 
 
 @method(
@@ -34,13 +34,15 @@ class Settings:
     summary="Trains tokenizer and model anew on everything but the records; the gold reference.",
     source="by definition; see arXiv 1912.03817 on exact unlearning",
     layouts=("whole", "sharded"),
-    needs=("forget", "retain", "public"),
+    needs=("forget", "retain"),
 )
 def retrain(context: Context, settings: Settings) -> Outcome:
     """Train anew on the retained records and save the model."""
     records = context.records("retain")
     if context.model.layout == "whole":
         return train_whole(context, records)
-    forgotten = [record.id for record in context.records("forget")]
-    shards = adapters.without(adapters.read_shards(context.model_path), forgotten)
-    return train_sharded(context, records, shards, settings.adapter)
+    before = read_division(context.model_path)
+    division = replace(before.without([record.id for record in context.records("forget")]), off={})
+    if settings.adapter is not None or not division.training:
+        division = replace(division, training=asdict(settings.adapter or AdapterSettings()))
+    return train_sharded(context, records, division)

@@ -29,11 +29,14 @@ def load(
 ) -> CausalLM:
     """Load a model folder in the precision it is stored in; raises ``JobError``.
 
-    With ``shard`` the folder is a sharded one, and the base is composed with that adapter.
+    With ``shard`` the folder is a sharded one, and the base is composed with that adapter; a
+    listed shard whose adapter was dropped is served by the base alone.
     """
     place = device or torch.device("cpu")
     adapter = None if shard is None else path / "adapters" / shard
     folder = path if shard is None else path / "base"
+    if adapter is not None and not adapter.exists() and shard in shard_records(path):
+        adapter = None
     if shard is None and _is_adapter(path):
         adapter, folder = path, _base_of(path)
     try:
