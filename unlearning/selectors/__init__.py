@@ -7,6 +7,7 @@ for bit. A selection is a pure function of model, records and seed: a resumed ru
 
 * ``all`` - every weight;
 * ``names`` - parameters by regular expression;
+* ``mlp_outputs`` - the last linear layer of the MLPs of some layers, whatever the family calls it;
 * ``lora`` - low-rank adapters (:mod:`unlearning.selectors.lora`), whose result can also be kept
   as an adapter folder beside the untouched model;
 * ``expert`` - one expert of a mixture and its router (:mod:`unlearning.selectors.experts`);
@@ -17,7 +18,16 @@ The last three train parts of tensors (:mod:`unlearning.selectors.parts`).
 """
 
 from unlearning.selectors.selection import Material, Selection, select
-from unlearning.selectors.settings import All, Columns, Expert, Lora, Mask, Names, Selector
+from unlearning.selectors.settings import (
+    All,
+    Columns,
+    Expert,
+    Lora,
+    Mask,
+    MlpOutputs,
+    Names,
+    Selector,
+)
 
 __all__ = [
     "All",
@@ -26,6 +36,7 @@ __all__ = [
     "Lora",
     "Mask",
     "Material",
+    "MlpOutputs",
     "Names",
     "Selection",
     "Selector",

@@ -87,10 +87,36 @@ def attribution(
     return found
 
 
-def most_used(scores: Mapping[int, Tensor]) -> tuple[int, int]:
-    """Return layer and number of the expert with the highest score."""
-    layer = max(scores, key=lambda item: float(scores[item].max()))
-    return layer, int(scores[layer].argmax())
+def chosen(
+    model: Any,
+    layer: int | None,
+    expert: int | None,
+    samples: Sequence[Sample],
+    device: torch.device,
+) -> tuple[Mixture, int, float | None]:
+    """Return a mixture, the number of an expert in it, and how much the samples use that one.
+
+    What is not given is found by attribution; an expert can only be given with its layer. Raises
+    ``BAD_JOB`` when there is no such expert.
+    """
+    found = mixtures(model)
+    if layer is None and expert is not None:
+        raise JobError(ErrorCode.BAD_JOB, "an expert can only be chosen together with its layer")
+    share = None
+    if expert is None:
+        layer, expert, share = _most_used(attribution(model, samples, device), layer)
+    if layer not in found or expert >= found[layer].count:
+        message = f"the model has no expert {expert} in a mixture of layer {layer}"
+        raise JobError(ErrorCode.BAD_JOB, message)
+    return found[layer], expert, share
+
+
+def _most_used(scores: Mapping[int, Tensor], layer: int | None) -> tuple[int, int, float]:
+    if layer is None:
+        layer = max(scores, key=lambda item: float(scores[item].max()))
+    if layer not in scores:
+        raise JobError(ErrorCode.BAD_JOB, f"layer {layer} of the model has no mixture of experts")
+    return layer, int(scores[layer].argmax()), float(scores[layer].max())
 
 
 def _count(experts: nn.Module, router: nn.Module) -> int:

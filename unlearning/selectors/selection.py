@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from contract.result import ErrorCode, JobError
 from unlearning.data import Sample
+from unlearning.losses.forward import blocks_of
 from unlearning.selectors import experts, importance, lora, parts
 from unlearning.selectors.settings import (
     All,
@@ -22,9 +23,11 @@ from unlearning.selectors.settings import (
     Expert,
     Lora,
     Mask,
+    MlpOutputs,
     Names,
     Selector,
 )
+from verification.families.causal_lm.model import EXPERTS_PROJECTION, VALUE_PROJECTION
 
 ONE_EXPERT = re.compile(r"^(?P<name>.+)\[(?P<expert>\d+)\]$")
 
@@ -64,12 +67,16 @@ class Selection:
             parts.write_back(model)
         return model.requires_grad_(requires_grad=True)
 
-    def save_adapter(self, folder: Path) -> None:
-        """Write the adapter; raises ``NOT_SUPPORTED`` when something else was trained."""
+    def adapter(self) -> PeftModel:
+        """Return base and trained adapter, apart; raises ``NOT_SUPPORTED`` when there is none."""
         if not self.is_adapter:
             message = "only what a LoRA selector trained can be saved as an adapter"
             raise JobError(ErrorCode.NOT_SUPPORTED, message)
-        model = lora.one_adapter(self.module)
+        return lora.one_adapter(self.module)
+
+    def save_adapter(self, folder: Path) -> None:
+        """Write the adapter; raises ``NOT_SUPPORTED`` when something else was trained."""
+        model = self.adapter()
         for config in model.peft_config.values():
             config.target_modules = sorted(
                 config.target_modules
@@ -107,6 +114,19 @@ def _select_names(model: Any, selector: Names, _: Material) -> Selection:
     return Selection(model)
 
 
+def _select_mlp_outputs(model: Any, selector: MlpOutputs, _: Material) -> Selection:
+    blocks = blocks_of(model)
+    wanted = selector.layers or range(len(blocks))
+    if max(wanted) >= len(blocks):
+        message = f"the model has {len(blocks)} layers, counted from 0, not {max(wanted) + 1}"
+        raise JobError(ErrorCode.BAD_JOB, message)
+    inside = {id(item) for layer in wanted for item in blocks[layer].parameters()}
+    for name, item in model.named_parameters():
+        last = VALUE_PROJECTION.search(name) or EXPERTS_PROJECTION.search(name)
+        item.requires_grad_(bool(last) and id(item) in inside)
+    return Selection(model)
+
+
 def _select_lora(model: Any, selector: Lora, material: Material) -> Selection:
     if selector.initial == "plain":
         return Selection(lora.attach(model, selector, material.seed))
@@ -123,19 +143,9 @@ def _select_lora(model: Any, selector: Lora, material: Material) -> Selection:
 
 
 def _select_expert(model: Any, selector: Expert, material: Material) -> Selection:
-    found = experts.mixtures(model)
-    layer, expert = selector.layer, selector.expert
-    metrics = {}
-    if layer is None or expert is None:
-        scores = experts.attribution(model, material.forget, material.device)
-        chosen = scores if layer is None else {layer: scores[layer]} if layer in scores else {}
-        if chosen:
-            layer, expert = experts.most_used(chosen)
-            metrics["expert_share"] = float(scores[layer][expert])
-    if layer not in found or expert is None or expert >= found[layer].count:
-        message = f"the model has no expert {expert} in a mixture of layer {layer}"
-        raise JobError(ErrorCode.BAD_JOB, message)
-    mixture = found[layer]
+    mixture, expert, share = experts.chosen(
+        model, selector.layer, selector.expert, material.forget, material.device
+    )
     model.requires_grad_(requires_grad=False)
     if isinstance(mixture.experts, nn.ModuleList):
         mixture.experts[expert].requires_grad_(requires_grad=True)
@@ -152,7 +162,8 @@ def _select_expert(model: Any, selector: Expert, material: Material) -> Selectio
         )
     if selector.router:
         mixture.router.requires_grad_(requires_grad=True)
-    return Selection(model, {**metrics, "layer": float(layer), "expert": float(expert)})
+    metrics = {"layer": float(mixture.layer), "expert": float(expert)}
+    return Selection(model, metrics if share is None else {**metrics, "expert_share": share})
 
 
 def _select_mask(model: Any, selector: Mask, material: Material) -> Selection:
@@ -203,6 +214,7 @@ def _spread(samples: Sequence[Sample], count: int) -> Sequence[Sample]:
 _SELECT: Mapping[type, Callable[[Any, Any, Material], Selection]] = {
     All: _select_all,
     Names: _select_names,
+    MlpOutputs: _select_mlp_outputs,
     Lora: _select_lora,
     Expert: _select_expert,
     Mask: _select_mask,

@@ -32,6 +32,17 @@ class Names:
 
 
 @dataclass(frozen=True, config=FROZEN)
+class MlpOutputs:
+    """The last linear layer of the MLP in the given layers (counted from zero), or in all.
+
+    In a mixture that is the last one of every expert.
+    """
+
+    kind: Literal["mlp_outputs"] = "mlp_outputs"
+    layers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, config=FROZEN)
 class Lora:
     """Low-rank adapters on linear layers; the model itself stays as it is.
 
@@ -88,6 +99,6 @@ class Columns:
 
 
 Selector = Annotated[
-    All | Names | Lora | Expert | Mask | Columns,
+    All | Names | MlpOutputs | Lora | Expert | Mask | Columns,
     Field(discriminator="kind"),
 ]

@@ -20,6 +20,7 @@ from unlearning.selectors import (
     Lora,
     Mask,
     Material,
+    MlpOutputs,
     Names,
     Selection,
     Selector,
@@ -196,10 +197,12 @@ def test_what_is_no_adapter_cannot_be_saved_as_one(tmp_path: Path) -> None:
         ("llama", Lora(targets=("nowhere",)), "no linear layer"),
         ("llama", Expert(), "no mixture of experts"),
         ("mixtral", Expert(layer=1, expert=9), "no expert 9"),
-        ("mixtral", Expert(layer=7), "no expert"),
+        ("mixtral", Expert(layer=7), "layer 7"),
+        ("mixtral", Expert(expert=1), "together with its layer"),
         ("llama", Columns(units={"nowhere.weight": (0,)}), "no parameter"),
         ("llama", Columns(units={DOWN: (48,)}), "48 units"),
         ("llama", Columns(), "selects no weight"),
+        ("llama", MlpOutputs(layers=(1, 3)), "3 layers"),
     ],
 )
 def test_a_selector_that_finds_nothing_says_so(
@@ -212,3 +215,13 @@ def test_a_selector_that_finds_nothing_says_so(
 def test_fila_says_that_it_needs_retained_records() -> None:
     with pytest.raises(JobError, match="retained"):
         select(tiny("llama"), Lora(initial="fila"), Material(lesson(2), (), CPU))
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "phi", "opt", "gpt_neox", "mixtral"])
+def test_the_last_linear_layer_of_an_mlp_is_found_in_every_family(architecture: str) -> None:
+    model = tiny(architecture)
+    select(model, MlpOutputs(layers=(0, 2)), MATERIAL)
+    chosen = [name for name, item in model.named_parameters() if item.requires_grad]
+    assert len(chosen) == 2
+    assert all(f".{layer}." in name for layer, name in zip((0, 2), chosen, strict=True))
+    assert all(32 in dict(model.named_parameters())[name].shape for name in chosen)
