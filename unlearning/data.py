@@ -10,8 +10,8 @@ padding, so no attention mask is needed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor
 from contract.record import Record
 from contract.result import ErrorCode, JobError
 from verification.families.causal_lm import encode_form
+from verification.families.causal_lm.model import opening_ids
 
 BUCKET_BATCHES = 8
 """How many batches are sorted by length together: less padding, still shuffled."""
@@ -28,12 +29,16 @@ BUCKET_BATCHES = 8
 
 @dataclass(frozen=True)
 class Sample:
-    """One form of one record: token ids with the end token, and where the answer begins."""
+    """One form of one record: token ids with the end token, and where the answer begins.
+
+    ``cut`` counts the tokens left out at the beginning because the model's context is shorter.
+    """
 
     record: str
     form: str
     ids: tuple[int, ...]
     start: int
+    cut: int = 0
 
     @property
     def answer_length(self) -> int:
@@ -63,15 +68,53 @@ class Batch:
 
 
 def encode(tokenizer: Any, records: Iterable[Record], forms: Sequence[str]) -> list[Sample]:
-    """Tokenise the given forms of the records; a record without a form lends no sample for it."""
-    samples = []
+    """Tokenise the given forms of the records; a record without a form lends no sample for it.
+
+    A prompt that does not fit the model's context (the tokenizer's ``model_max_length``) is cut at
+    its beginning, as it would be at serving; raises ``NOT_SUPPORTED`` for an answer that does not
+    fit by itself.
+    """
+    opening, samples = opening_ids(tokenizer), []
     for record in records:
         for name in forms:
             form = record.forms.get(name)
             if form is not None:
                 ids, start = encode_form(tokenizer, form, end=True)
-                samples.append(Sample(record.id, name, ids, start))
+                whole = Sample(record.id, name, ids, start)
+                samples.append(_fitting(whole, tokenizer.model_max_length, len(opening)))
     return samples
+
+
+def _fitting(sample: Sample, context: int, opening: int) -> Sample:
+    """Return the sample without the beginning of its prompt, if it is too long for the context."""
+    cut = len(sample.ids) - context
+    if cut <= 0:
+        return sample
+    if cut >= sample.start:
+        message = (
+            f"an answer does not fit the model's context of {context} tokens; "
+            "split its record into shorter ones"
+        )
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
+    kept = min(opening, sample.start - cut - 1)
+    ids = (*sample.ids[:kept], *sample.ids[kept + cut :])
+    return replace(sample, ids=ids, start=sample.start - cut, cut=cut)
+
+
+def distinct(samples: Sequence[Sample], kind: str, note: Callable[[str], None]) -> list[Sample]:
+    """Return each text once, and note for the reader of the result what was left out or cut."""
+    found = {sample.digest: sample for sample in reversed(samples)}
+    kept = [sample for sample in samples if found[sample.digest] is sample]
+    if len(kept) < len(samples):
+        repeated = len(samples) - len(kept)
+        note(f"{repeated} texts of the {kind} records say the same as others and count once.")
+    cut = sum(sample.cut > 0 for sample in kept)
+    if cut:
+        note(
+            f"{cut} texts of the {kind} records are longer than the model's context: "
+            "the beginning of their prompts was left out."
+        )
+    return kept
 
 
 def encode_required(

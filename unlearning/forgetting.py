@@ -16,15 +16,17 @@ from itertools import chain
 from statistics import fmean
 from typing import Any, TypeVar, get_type_hints
 
+from peft import PeftModel
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from contract.catalog import Effect
 from contract.record import FROZEN
+from contract.result import ErrorCode, JobError
 from unlearning import adapters, models, registry
 from unlearning.balance import ConstraintSettings, balance_of
-from unlearning.data import Batches, Sample, collate, encode, encode_required
+from unlearning.data import Batches, Sample, collate, distinct, encode, encode_required
 from unlearning.engine import WHOLE, EngineSettings, Phase, Piece, Schedule, fit
 from unlearning.losses.forward import head_of
 from unlearning.objective import (
@@ -38,7 +40,7 @@ from unlearning.objective import (
     Texts,
 )
 from unlearning.reference import Need, ReferenceCache, used
-from unlearning.selectors import All, Material, Selector, select
+from unlearning.selectors import All, Material, Selection, Selector, select
 from unlearning.spec import Context, Outcome
 from unlearning.stopping import NO_TWINS, CalibratedStop, StopSettings, private_probes
 from unlearning.wrappers import Wrap, Wrapper
@@ -217,7 +219,7 @@ def forget_records(
     forgetting = _prepared(context, model, tokenizer, settings, objective)
     retain = [] if forgetting.retain is None else forgetting.retain.samples
     material = Material(forgetting.forget.samples, retain, context.device, seed)
-    selection = select(model, objective.selector(settings.select, model), material)
+    selection = _selected(model, objective.selector(settings.select, model), material, settings)
     forgetting = replace(forgetting, model=adapters.inner(selection.module))
     watch = _watch(context, forgetting, tokenizer, settings)
     done = fit(
@@ -237,7 +239,24 @@ def forget_records(
     metrics = {"forgetting_steps": float(done.steps), "forgetting_loss": done.loss}
     notes = (*objective.notes, *done.notes, *((NO_TWINS,) if watch is None else watch.notes))
     metrics |= {**selection.metrics, **({} if watch is None else watch.metrics)}
-    return Forgotten(selection.finish(), metrics, notes)
+    made = selection.adapter() if settings.engine.save == "adapter" else selection.finish()
+    return Forgotten(made, metrics, notes)
+
+
+def _selected(
+    model: Any, selector: Selector, material: Material, settings: ForgetSettings
+) -> Selection:
+    """Choose what trains; raises ``BAD_JOB`` when that cannot be kept as the settings ask."""
+    if isinstance(model, PeftModel):  # the adapter that the model came with
+        if not isinstance(selector, All):
+            message = "a model kept as an adapter trains that adapter alone; leave the selector out"
+            raise JobError(ErrorCode.BAD_JOB, message)
+        return Selection(model)
+    selection = select(model, selector, material)
+    if settings.engine.save == "adapter" and not selection.is_adapter:
+        message = "only a LoRA selector leaves an adapter to save; choose select: {kind: lora}"
+        raise JobError(ErrorCode.BAD_JOB, message)
+    return selection
 
 
 def _prepared(
@@ -247,10 +266,11 @@ def _prepared(
     recipe, seed = context.job.recipe, context.job.seed
     records = {record.id: record for record in context.records("forget")}
     forget = encode_required(tokenizer, records.values(), recipe.forms)
+    forget = distinct(forget, "forget", context.note)
     retain = _retained(context, tokenizer, settings, objective)
     texts = Texts(context, model, tokenizer, records, forget)
     forgetting = Forgetting(
-        model=model,
+        model=adapters.inner(model),
         mixture=Mixture(objective, settings),
         forget=Batches(forget, settings.forget_batch, seed),
         retain=Batches(retain, settings.retain_batch, seed + 1) if retain else None,
@@ -268,9 +288,10 @@ def _prepared(
 def unlearn(context: Context, settings: ForgetSettings, objective: Objective) -> Outcome:
     """Load the job's model, unlearn by the objective, and save it."""
     tokenizer = models.load_tokenizer(context.model_path)
-    model = models.load_model(context.model_path, context.device)
+    stack: models.Stack = "keep" if settings.engine.save == "adapter" else "merge"
+    model = models.load_model(context.model_path, context.device, stack=stack, shared=True)
     done = forget_records(context, model, tokenizer, settings, objective)
-    models.save(done.model, tokenizer, context.output)
+    models.save_result(context, done.model, tokenizer)
     return Outcome("whole", done.metrics, done.notes)
 
 
@@ -307,7 +328,8 @@ def _retained(
 ) -> list[Sample]:
     if settings.retain_term == "none" and settings.constraint is None and not objective.retains:
         return []
-    return encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
+    retain = encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
+    return distinct(retain, "retain", context.note)
 
 
 def _watch(

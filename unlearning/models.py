@@ -1,29 +1,33 @@
-"""Small causal language models and their tokenizers: made, loaded and saved as ordinary folders.
+"""Small causal language models and their tokenizers, made from nothing.
 
-A model is a transformers folder (``AutoModelForCausalLM.from_pretrained`` opens it) with its
-own byte-level BPE tokenizer, trained on the texts the model is trained on and on nothing else: a
-vocabulary is a trace of its texts too.
+A model gets its own byte-level BPE tokenizer, trained on the texts the model is trained on and on
+nothing else: a vocabulary is a trace of its texts too. How models are loaded and saved is the
+business of :mod:`unlearning.folders`, whose names are here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import ByteLevelBPETokenizer
 from torch import nn
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-)
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from contract.record import Record
-from contract.result import ErrorCode, JobError
+from unlearning.folders import Stack, load_model, load_tokenizer, save, save_result
+
+__all__ = [
+    "Stack",
+    "load_model",
+    "load_tokenizer",
+    "new_model",
+    "new_tokenizer",
+    "reinitialised",
+    "save",
+    "save_result",
+]
 
 END, PAD = "<|end|>", "<|pad|>"
 CONTEXT_LENGTH = 512
@@ -88,30 +92,3 @@ def reinitialised(model: Any, seed: int) -> nn.Module:
         torch.manual_seed(seed)
         fresh: nn.Module = type(model)(model.config)
     return fresh.to(device=next(model.parameters()).device, dtype=next(model.parameters()).dtype)
-
-
-def load_model(folder: Path, device: torch.device) -> Any:
-    """Load a model in 32-bit precision (smaller steps than bf16 resolves matter here)."""
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=torch.float32, local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as error:
-        message = "the model folder cannot be opened as a causal language model"
-        raise JobError(ErrorCode.MODEL_MISSING, message) from error
-    return model.to(device).eval()  # type: ignore[arg-type]
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """Load the tokenizer of a model folder."""
-    try:
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        message = "the model folder holds no tokenizer that can be opened"
-        raise JobError(ErrorCode.MODEL_MISSING, message) from error
-
-
-def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write model and tokenizer as one transformers folder."""
-    model.save_pretrained(str(folder), safe_serialization=True)
-    tokenizer.save_pretrained(str(folder))

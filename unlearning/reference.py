@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from contract.canonical import digest_json, read_json, write_json
-from unlearning.data import Sample, chunks, collate
+from unlearning.data import Batch, Sample, chunks, collate
+from unlearning.engine import within
 from unlearning.losses.forward import (
     PIECE_LOGITS,
     answer_nll,
@@ -77,7 +79,8 @@ def measure(model: Any, samples: Sequence[Sample], device: torch.device) -> list
     """Return the summed answer NLL of each sample, in nats."""
     values: list[float] = []
     for chunk in chunks(samples, MEASURING_BATCH):
-        values.extend(answer_nll(model, collate(chunk, device)).tolist())
+        batch = collate(chunk, device)
+        values.extend(within(model, partial(answer_nll, model, batch)).tolist())
     return values
 
 
@@ -188,22 +191,25 @@ class _Shelf:
 def _measured(
     model: Any, chunk: Sequence[Sample], device: torch.device, need: Top | Hidden
 ) -> dict[str, Tensor]:
-    batch = collate(chunk, device)
+    parts = within(model, partial(_parts, model, collate(chunk, device), need))
     sizes = [sample.answer_length for sample in chunk]
-    if isinstance(need, Hidden):
-        parts = {"states": layer_states(model, batch, need.layer)}
-    else:
-        states, head = answer_states(model, batch), head_of(model)
-        size = max(1, PIECE_LOGITS // head.vocabulary)
-        pieces = zip(states.split(size), batch.targets.split(size), strict=True)
-        best = [_top(head(some).float(), targets, need.count) for some, targets in pieces]
-        kept, values = (torch.cat(item) for item in zip(*best, strict=True))
-        parts = {"kept": kept.int(), "log_probs": values}
     return {
         f"{sample.digest}.{name}": own.cpu().clone()
         for name, tensor in parts.items()
         for sample, own in zip(chunk, tensor.split(sizes), strict=True)
     }
+
+
+def _parts(model: Any, batch: Batch, need: Top | Hidden) -> dict[str, Tensor]:
+    """Return what is needed of every answer token of the batch, by name."""
+    if isinstance(need, Hidden):
+        return {"states": layer_states(model, batch, need.layer)}
+    states, head = answer_states(model, batch), head_of(model)
+    size = max(1, PIECE_LOGITS // head.vocabulary)
+    pieces = zip(states.split(size), batch.targets.split(size), strict=True)
+    best = [_top(head(some).float(), targets, need.count) for some, targets in pieces]
+    kept, values = (torch.cat(item) for item in zip(*best, strict=True))
+    return {"kept": kept.int(), "log_probs": values}
 
 
 def _top(logits: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,7 @@ from contract.manifest import folder_digest
 from contract.result import ErrorCode, JobError, Result, write_result
 from contract.running import failure_of, terminate_sets
 from unlearning import registry, train
+from unlearning.engine import processes
 from unlearning.spec import CHECKPOINT_SECONDS, Context, Outcome
 from verification.families import device_for
 
@@ -43,6 +44,8 @@ def run(folder: Path, *, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> int:
             result = _run(folder, job, stop, checkpoint_seconds)
     except BaseException as error:  # noqa: BLE001 - the result must say so, whatever it was
         result = _failed(folder, error)
+    if processes.rank() > 0:  # the first of several processes writes
+        return 0 if result.status == "completed" else 1
     result = _stamped(result, time.monotonic() - began)
     write_result(folder, result)
     return 0 if result.status == "completed" else 1
@@ -50,20 +53,12 @@ def run(folder: Path, *, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> int:
 
 def _run(folder: Path, job: UnlearningJob, stop: threading.Event, seconds: float) -> Result:
     device = device_for(job.device)
-    output, work = folder / WORK / PARTIAL, folder / WORK
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    events = EventLog(folder)
-    context = Context(folder, job, device, events, output, work, stop, seconds)
+    context = _context(folder, job, device, stop, seconds)
     torch.manual_seed(job.seed)
     outcome, settings, effect = _apply(context)
     context.check_cancelled()
-    final = folder / job.output
-    shutil.rmtree(final, ignore_errors=True)
-    output.rename(final)
-    model = ModelRef(job.output, folder_digest(final), layout=outcome.layout)
-    shutil.rmtree(work)
-    events.emit("finished", "the model is written")
+    processes.wait()
+    model = _put_in_place(context, outcome) if processes.rank() == 0 else None
     return Result(
         method=job.method,
         status="completed",
@@ -71,10 +66,34 @@ def _run(folder: Path, job: UnlearningJob, stop: threading.Event, seconds: float
         model=model,
         settings=settings,
         metrics={**outcome.metrics, **_peak_memory(device)},
-        notes=outcome.notes,
+        notes=(*context.notes, *outcome.notes),
         seed=job.seed,
         device=str(device),
     )
+
+
+def _context(
+    folder: Path, job: UnlearningJob, device: torch.device, stop: threading.Event, seconds: float
+) -> Context:
+    """Make room for the job; of several processes each but the first has a corner of its own."""
+    rank = processes.rank()
+    work = folder / WORK / f"process-{rank}" if rank else folder / WORK
+    output = work / PARTIAL
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    events = EventLog(work if rank else folder)
+    return Context(folder, job, device, events, output, work, stop, seconds)
+
+
+def _put_in_place(context: Context, outcome: Outcome) -> ModelRef:
+    job = context.job
+    final = context.folder / job.output
+    shutil.rmtree(final, ignore_errors=True)
+    context.output.rename(final)
+    model = ModelRef(job.output, folder_digest(final), layout=outcome.layout)
+    shutil.rmtree(context.work)
+    context.events.emit("finished", "the model is written")
+    return model
 
 
 def _apply(context: Context) -> tuple[Outcome, Mapping[str, Any], Any]:

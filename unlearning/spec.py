@@ -6,7 +6,7 @@ The types of the job itself are those of :mod:`contract.job`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -42,7 +42,8 @@ class Context:
     """Everything a method may use.
 
     ``output`` is an empty folder to write the model into; ``work`` keeps checkpoints and caches
-    of this job between runs. ``stop`` is set when the job is cancelled.
+    of this job between runs. ``stop`` is set when the job is cancelled. ``notes`` collects
+    sentences for the reader of the result, besides those of the outcome.
     """
 
     folder: Path
@@ -53,6 +54,12 @@ class Context:
     work: Path
     stop: threading.Event
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Say something to the reader of the result, once; never a record's text."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
 
     @property
     def model(self) -> ModelRef:
@@ -84,12 +91,25 @@ class Context:
             message = f"the method {self.job.method!r} needs the {name} records; the job names none"
             raise JobError(ErrorCode.DATA_MISSING, message)
         try:
-            return tuple(read_records(self.folder / relative))
+            return self._once(name, read_records(self.folder / relative))
         except FileNotFoundError as error:
             message = f"the file of the {name} records is missing from the job folder"
             raise JobError(ErrorCode.DATA_MISSING, message) from error
         except ValueError as error:
             raise JobError(ErrorCode.BAD_JOB, str(error)) from error
+
+    def _once(self, name: DataName, records: Iterable[Record]) -> tuple[Record, ...]:
+        """Return each record once; raises ``BAD_JOB`` when two that differ share an id."""
+        found: dict[str, Record] = {}
+        repeated = 0
+        for record in records:
+            if found.setdefault(record.id, record) != record:
+                message = f"two different {name} records have the same id; give each its own"
+                raise JobError(ErrorCode.BAD_JOB, message)
+            repeated += found[record.id] is not record
+        if repeated:
+            self.note(f"{repeated} of the {name} records were given twice and count once.")
+        return tuple(found.values())
 
     def check_cancelled(self) -> None:
         """Raise ``CANCELLED`` when someone asked the job to stop."""

@@ -150,12 +150,12 @@ def test_a_job_of_another_version_is_refused(whole: Any, make_job: Any, failed: 
 
 
 def test_training_that_diverges_says_so(whole: Any, make_job: Any, failed: Any) -> None:
-    failure = failed(make_job("npo", whole, {"learning_rate": 1e30})).failure
+    failure = failed(make_job("npo", whole, {"learning_rate": 1e30}, calibration=[])).failure
     assert failure.code is ErrorCode.DIVERGED and "smaller learning rate" in failure.message
 
 
 def test_a_failed_job_leaves_no_half_of_a_model(whole: Any, make_job: Any, failed: Any) -> None:
-    folder = make_job("npo", whole, {"learning_rate": 1e30})
+    folder = make_job("npo", whole, {"learning_rate": 1e30}, calibration=[])
     failed(folder)
     assert not (folder / "output").exists() and not (folder / "work" / "partial").exists()
 
@@ -167,7 +167,7 @@ def test_an_unexpected_error_is_a_crash_that_quotes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def explode(*_: object) -> None:
+    def explode(*_: object, **__: object) -> None:
         message = "Ada Novak, room B12"
         raise ValueError(message)
 

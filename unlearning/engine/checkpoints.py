@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from unlearning.engine.phase import Phase
-from unlearning.engine.processes import local
+from unlearning.engine.processes import Processes, local
 from unlearning.engine.weights import Weights
 from unlearning.spec import Context
 
@@ -48,7 +48,7 @@ def save(
     temporary = path.with_suffix(".tmp")
     parts = {"watch": phase.watch, "wrap": phase.wrap, "state": phase.state}
     state = {
-        "job": context.fingerprint,
+        "job": [context.fingerprint, Processes.of(phase.module).count],
         "progress": vars(progress),
         "weights": [local(item.detach()) for item in weights.optimised],
         "optimizer": optimizer.state_dict() if optimizer is not None else None,
@@ -71,7 +71,7 @@ def resume(
     if not path.is_file():
         return False
     state: dict[str, Any] = torch.load(path, map_location=context.device, weights_only=True)
-    if state["job"] != context.fingerprint:
+    if state["job"] != [context.fingerprint, Processes.of(phase.module).count]:
         return False
     with torch.no_grad():
         for item, kept in zip(weights.optimised, state["weights"], strict=True):
