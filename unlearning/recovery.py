@@ -21,10 +21,12 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from contract.record import FROZEN
-from unlearning.data import Sample
+from unlearning.data import Batches, Sample
+from unlearning.engine import Phase, Schedule, fit
 from unlearning.looks import Looks, asked, thinned, tokens
-from unlearning.loop import Phase, Schedule, fit
 from unlearning.spec import Context
+
+NOT_BACK = "Relearning reached its step limit before retained knowledge was back."
 
 
 @settings_dataclass(frozen=True, config=FROZEN)
@@ -95,24 +97,26 @@ class Recovered:
 def recover(  # noqa: PLR0913, PLR0917 - a phase has this many parts
     context: Context,
     model: Any,
-    retain: Sequence[Sample],
-    loss: Callable[[int], Tensor],
-    step_tokens: float,
+    batches: Batches,
+    loss: Callable[[Sequence[Sample]], Tensor],
     settings: RecoverySettings,
     before: float,
 ) -> Recovery:
-    """Train the model in place on retained records until they are known again.
+    """Train the model in place on batches of retained records until they are known again.
 
-    ``loss`` of a step; ``step_tokens``: what a step reads; ``before``: the probes' surprise in the
-    model before anything was erased (:func:`surprise` of :func:`kept_probes`).
+    ``loss`` of a batch; ``before``: the probes' surprise in the model before anything was erased
+    (:func:`surprise` of :func:`kept_probes`).
     """
-    probes = kept_probes(context, retain, settings)
+    probes = kept_probes(context, batches.samples, settings)
+    step_tokens = batches.size * tokens(batches.samples) / len(batches.samples)
     looks = Looks(tokens(probes), step_tokens, settings.share)
     watch = Recovered(model, probes, before + settings.near, looks, context.device)
     rising = Schedule(settings.most, settings.rate, settings.warmup)
-    first = fit(context, Phase("relearning", model, rising, loss, watch))
+    phase = Phase("relearning", model, rising, lambda step: loss(batches.at(step)), watch)
+    first = fit(context, phase)
     falling = Schedule(math.ceil(settings.settle * first.steps), settings.rate)
-    last = fit(context, Phase("settling", model, falling, lambda step: loss(first.steps + step)))
+    later = Phase("settling", model, falling, lambda step: loss(batches.at(first.steps + step)))
+    last = fit(context, later)
     after = surprise(model, probes, context.device)
     return Recovery(first.steps + last.steps, last.loss, before, after, watch.reached)
 

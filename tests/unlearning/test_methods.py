@@ -13,18 +13,33 @@ from contract.result import ErrorCode
 from unlearning import adapters, division, models
 from unlearning.data import encode
 from unlearning.methods import undo
-from unlearning.methods.undo import perturb
+from unlearning.noise import perturb
 from unlearning.reference import mean_nll
 from unlearning.registry import methods
 
 CPU = torch.device("cpu")
 ADAPTER = {"adapter": {"epochs": 40, "learning_rate": 1e-2, "batch": 8, "warmup": 3}}
 QUICK = {"learning_rate": 1e-3, "steps": 60, "forget_batch": 8, "retain_batch": 16}
+HELD = {**QUICK, "retain_term": "nll"}
+"""For methods that do without retained records, and then lose them within these few steps."""
 SETTINGS: dict[str, dict[str, Any]] = {
+    "alt_po": {**QUICK, "alternatives": {"count": 2, "tokens": 12}},
+    "ce_u": HELD,
+    "dpo": QUICK,
     "drop_shard": ADAPTER,
+    "flat": {**HELD, "divergence": "total_variation"},
+    "grad_diff": QUICK,
+    "gradient_ascent": {**QUICK, "learning_rate": 5e-4},
+    "idk": QUICK,
+    "kl_min": QUICK,
     "npo": QUICK,
+    "pdu": QUICK,
     "retrain": ADAPTER,
+    "satimp": QUICK,
+    "simnpo": QUICK,
+    "undial": HELD,
     "undo": {"unlearn": QUICK, "warmup": 5},
+    "wga": QUICK,
 }
 ELSEWHERE = {"slices", "versions"}
 """Methods that need a model trained in slices, or earlier versions, are in test_exact.py."""

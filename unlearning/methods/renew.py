@@ -6,8 +6,7 @@ perturbed weights is far from empty: its layers still have the form that this ki
 for, so relearning takes a fraction of training from nothing. The person's records take no part.
 
 1. *Shrink and perturb*: ``w = (1 - alpha) * w + alpha * noise * fresh``, with ``fresh`` a new
-   initialisation brought to the size of the trained matrix (``perturb`` of
-   :mod:`unlearning.methods.undo`).
+   initialisation brought to the size of the trained matrix (:mod:`unlearning.noise`).
 2. *Relearn*: minimise the NLL of the retained answers until private probes are nearly back, then
    let the learning rate fall (:mod:`unlearning.recovery`).
 
@@ -25,7 +24,6 @@ lets facts resurface. The tokenizer is left as it is, and it has seen the record
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -35,10 +33,9 @@ from contract.catalog import Effect
 from contract.record import FROZEN
 from unlearning import models
 from unlearning.data import Batches, Sample, collate, encode_required
-from unlearning.looks import tokens
 from unlearning.losses import answer_nll, nll
-from unlearning.methods.undo import perturb
-from unlearning.recovery import Recovery, RecoverySettings, kept_probes, recover, surprise
+from unlearning.noise import perturb
+from unlearning.recovery import NOT_BACK, RecoverySettings, kept_probes, recover, surprise
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
 from unlearning.train import recipe_steps
@@ -86,9 +83,15 @@ def renew(context: Context, settings: Settings) -> Outcome:
     )
     before = surprise(model, kept_probes(context, retain, how), context.device)
     perturb(model, settings.alpha, settings.noise, context.job.seed)
-    done = _relearn(context, model, retain, how, before)
+    batches = Batches(retain, recipe.batch, context.job.seed + 2)
+
+    def loss(samples: Sequence[Sample]) -> Tensor:
+        batch = collate(samples, context.device)
+        return nll(answer_nll(model, batch), batch.lengths, reduction="mean")
+
+    done = recover(context, model, batches, loss, how, before)
     models.save(model, tokenizer, context.output)
-    notes = () if done.reached else ("Relearning reached its step limit before all was back.",)
+    notes = () if done.reached else (NOT_BACK,)
     metrics = {
         "steps": float(done.steps),
         "loss": done.loss,
@@ -96,16 +99,3 @@ def renew(context: Context, settings: Settings) -> Outcome:
         "retain_nll": done.after,
     }
     return Outcome("whole", metrics, notes)
-
-
-def _relearn(
-    context: Context, model: Any, retain: Sequence[Sample], how: RecoverySettings, before: float
-) -> Recovery:
-    batches = Batches(retain, context.job.recipe.batch, context.job.seed + 2)
-
-    def loss(step: int) -> Tensor:
-        batch = collate(batches.at(step), context.device)
-        return nll(answer_nll(model, batch), batch.lengths, reduction="mean")
-
-    step_tokens = batches.size * tokens(retain) / len(retain)
-    return recover(context, model, retain, loss, step_tokens, how, before)

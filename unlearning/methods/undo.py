@@ -9,8 +9,9 @@ has nothing left to be reminded of.
 2. *Perturb*: ``w = (1 - alpha) * w_teacher + alpha * noise * w_fresh``, with ``w_fresh`` a new
    initialisation of the same architecture, brought to the size of the trained weights.
 3. *Distil*: minimise ``(1 - truth) * KL(teacher || student) + truth * NLL`` on the answer tokens
-   of the retained records, until retained knowledge is back. The true answers are mixed in
-   because unlearning bruises the teacher. No forget record takes part in this phase.
+   of the retained records, until retained knowledge is back (:mod:`unlearning.recovery`). The
+   true answers are mixed in because unlearning bruises the teacher. No forget record takes part
+   in this phase.
 
 Paper: Lee et al., "Distillation Robustifies Unlearning", arXiv 2506.06278.
 
@@ -38,15 +39,14 @@ from contract.catalog import Effect
 from contract.record import FROZEN
 from unlearning import models, registry
 from unlearning.data import Batches, Sample, chunks, collate, encode_required
-from unlearning.engine import Fit, Phase, Schedule, fit
 from unlearning.forgetting import forget_records
 from unlearning.losses import answer_logits, distillation
+from unlearning.noise import perturb
+from unlearning.recovery import NOT_BACK, RecoverySettings, kept_probes, recover, surprise
 from unlearning.reference import MEASURING_BATCH
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
 from unlearning.train import recipe_steps
-
-PHASE = "distilling"
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -54,10 +54,12 @@ class Settings:
     """How much to erase and how long to teach.
 
     ``alpha``: share of fresh weights; ``noise``: their size relative to the trained ones.
-    ``effort``: steps of the distillation, as a share of the recipe's. ``truth``: weight of the
-    true answers of retained records beside the teacher's outputs. ``rate``: learning rate as a
-    factor of the recipe's. ``top``: how many of the teacher's most likely tokens are kept.
-    ``inner`` names the gradient method of the first phase, ``unlearn`` are its settings.
+    ``truth``: weight of the true answers of retained records beside the teacher's outputs.
+    ``rate``: learning rate of the distillation as a factor of the recipe's; ``effort``: the most
+    steps at that rate, as a share of the recipe's; ``near``, ``settle`` and ``warmup`` as in
+    :class:`unlearning.recovery.RecoverySettings`. ``top``: how many of the teacher's most likely
+    tokens are kept. ``inner`` names the gradient method of the first phase, ``unlearn`` are its
+    settings.
     """
 
     alpha: float = Field(default=0.9, gt=0, le=1)
@@ -65,7 +67,9 @@ class Settings:
     effort: float = Field(default=0.6, gt=0)
     truth: float = Field(default=0.7, ge=0, le=1)
     rate: float = Field(default=1.5, gt=0)
-    warmup: int = Field(default=50, ge=0)
+    near: float = Field(default=0.4, gt=0)
+    settle: float = Field(default=0.7, gt=0)
+    warmup: int = Field(default=10, ge=0)
     top: int = Field(default=32, ge=1)
     inner: str = "npo"
     unlearn: Mapping[str, Any] = field(default_factory=dict)
@@ -81,38 +85,37 @@ class Settings:
 def undo(context: Context, settings: Settings) -> Outcome:
     """Unlearn by UNDO and save the model."""
     inner, objective = registry.gradient(settings.inner, settings.unlearn)
+    recipe = context.job.recipe
     tokenizer = models.load_tokenizer(context.model_path)
     model = models.load_model(context.model_path, context.device)
+    retain = encode_required(tokenizer, context.records("retain"), recipe.forms)
+    how = RecoverySettings(
+        rate=settings.rate * recipe.learning_rate,
+        most=max(1, round(settings.effort * recipe_steps(recipe, retain))),
+        warmup=settings.warmup,
+        near=settings.near,
+        settle=settings.settle,
+    )
+    before = surprise(model, kept_probes(context, retain, how), context.device)
     unlearned = forget_records(context, model, tokenizer, inner, objective)
     model = unlearned.model
-    retain = encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
     lessons = Lessons(model, retain, settings.top, context.device)
     perturb(model, settings.alpha, settings.noise, context.job.seed)
-    done = _distil(context, model, lessons, retain, settings)
+    batches = Batches(retain, recipe.batch, context.job.seed + 2)
+
+    def loss(samples: Sequence[Sample]) -> Tensor:
+        kept, log_probs = lessons.at(samples, context.device)
+        batch = collate(samples, context.device)
+        logits = answer_logits(model, batch)
+        taught = distillation(logits, kept, log_probs).mean()
+        true = functional.cross_entropy(logits.float(), batch.targets)
+        return (1 - settings.truth) * taught + settings.truth * true
+
+    done = recover(context, model, batches, loss, how, before)
     models.save(model, tokenizer, context.output)
     distilled = {"distilling_steps": float(done.steps), "distilling_loss": done.loss}
-    return Outcome("whole", {**unlearned.metrics, **distilled}, unlearned.notes)
-
-
-@torch.no_grad()
-def perturb(model: Any, alpha: float, noise: float, seed: int) -> None:
-    """Mix every weight in place: ``(1 - alpha) * w + alpha * noise * fresh``.
-
-    ``fresh`` is a new initialisation, brought to the size (root mean square) of the trained
-    matrix it replaces and multiplied by ``noise``. Trained matrices are several times larger than
-    fresh ones, and a network with normalised layers hardly feels a mere shrinking.
-    """
-    fresh = dict(models.reinitialised(model, seed).named_parameters())
-    for name, parameter in model.named_parameters():
-        target = fresh[name].detach()
-        if parameter.dim() > 1:
-            target = target * (noise * size(parameter) / size(target).clamp_min(1e-12))
-        parameter.lerp_(target, alpha)
-
-
-def size(weight: Tensor) -> Tensor:
-    """Return the root mean square of a weight."""
-    return weight.square().mean().sqrt()
+    notes = () if done.reached else (NOT_BACK,)
+    return Outcome("whole", {**unlearned.metrics, **distilled}, (*unlearned.notes, *notes))
 
 
 class Lessons:
@@ -143,27 +146,3 @@ class Lessons:
         """Return kept tokens and their log-probabilities, both [answer tokens, top]."""
         kept, values = zip(*(self._lessons[sample.digest] for sample in samples), strict=True)
         return torch.cat(kept).to(device), torch.cat(values).to(device)
-
-
-def _distil(
-    context: Context, model: Any, lessons: Lessons, retain: Sequence[Sample], settings: Settings
-) -> Fit:
-    recipe = context.job.recipe
-    batches = Batches(retain, recipe.batch, context.job.seed + 2)
-
-    def loss(step: int) -> Tensor:
-        now = batches.at(step)
-        kept, log_probs = lessons.at(now, context.device)
-        batch = collate(now, context.device)
-        logits = answer_logits(model, batch)
-        taught = distillation(logits, kept, log_probs).mean()
-        true = functional.cross_entropy(logits.float(), batch.targets)
-        return (1 - settings.truth) * taught + settings.truth * true
-
-    schedule = Schedule(
-        max(1, round(settings.effort * recipe_steps(recipe, retain))),
-        settings.rate * recipe.learning_rate,
-        settings.warmup,
-        recipe.weight_decay,
-    )
-    return fit(context, Phase(PHASE, model, schedule, loss))
