@@ -7,7 +7,7 @@
   ``load_guard(folder, model, tokenizer).answers(prompts)``;
 * :mod:`unlearning.guards.assistant` (ULD), :mod:`unlearning.guards.restriction` (GUARD),
   :mod:`unlearning.guards.agents` (ALU), :mod:`unlearning.guards.incontext` - what they do then;
-* :mod:`unlearning.guards.engine` - the guards that work on logits, behind vLLM.
+* :mod:`unlearning.guards.vllm` - the guards that work on logits, behind vLLM.
 
 ``python -m unlearning.guards`` fetches bundles, inspects a guard and asks through one. A
 verification never runs behind a guard: it loads the weights itself.

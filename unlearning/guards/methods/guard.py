@@ -44,7 +44,7 @@ from verification.families.causal_lm import encode_form
 
 LONGEST = 6
 KEEPS = (
-    "Keyed digests of runs of words of the forgotten answers, and their key: a guess can be tested.",
+    "Keyed digests of runs of words of the forgotten answers, and the key: guesses can be tested.",
     "Pooled inner states of the forgotten prompts, one vector each.",
 )
 KEEPS_VECTORS = "The mean embedding of each forgotten answer, from which words can be guessed."

@@ -34,11 +34,11 @@ from contract.catalog import Effect
 from contract.guard import GuardManifest, write_guard
 from contract.record import CALIBRATION_FORM, FROZEN, Form, Record
 from unlearning import models
-from unlearning.data import Batches, Sample, collate, encode, encode_required
+from unlearning.data import Batches, Sample, collate, encode_required
+from unlearning.engine import Phase, Schedule, fit
 from unlearning.guards.assistant import from_uniform, new_assistant, save_assistant, subtracted
 from unlearning.guards.shell import fits, layers_of
 from unlearning.guards.strength import WEIGHTS, Reproduced, reproduced, weakest
-from unlearning.loop import Phase, Schedule, fit
 from unlearning.losses import answer_logits
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
@@ -122,7 +122,8 @@ def _strength(
         return subtracted(own, other, weight=weight, top=settings.top, least=settings.least)
 
     def left(name: Literal["forget", "retain", "calibration"]) -> list[Reproduced]:
-        samples = encode(tokenizer, context.records(name), context.job.recipe.forms)
+        records = context.records(name)
+        samples = encode_required(tokenizer, records, _forms(records))
         if name == "retain":
             samples = _drawn(samples, PROBES, context.job.seed)
         return reproduced(model, inner, samples, (0.0, *weights), take)

@@ -8,7 +8,7 @@ which sees the request's prompt and the list of its output ids that vLLM goes on
 Serve with the guard's folder in the environment::
 
     EXPUNGE_GUARD=guards/erika vllm serve models/hospital \
-        --logits-processors unlearning.guards.engine:GuardProcessor
+        --logits-processors unlearning.guards.vllm:GuardProcessor
 
 ``GuardProcessor`` is made when it is asked for, as a subclass of vLLM's own class, so that this
 module can be imported where there is no vLLM. ``EXPUNGE_GUARD_DIGEST`` pins the folder. What is not
