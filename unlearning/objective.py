@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+import torch
 from torch import Tensor
 
 from contract.record import Form, Record
@@ -99,6 +100,11 @@ class Answers:
     def per_row(self, tokens: Tensor) -> Tensor:
         """Return the sums over each row's answer tokens, [rows]."""
         return tokens.new_zeros(len(self.lengths)).index_add(0, self.rows, tokens)
+
+    @property
+    def first(self) -> Tensor:
+        """Return which tokens begin an answer, [tokens]."""
+        return torch.cat([self.rows.new_ones(1), self.rows.diff()]).bool()
 
     def over_rows(self, values: Tensor) -> Tensor:
         """Return this piece's part of the mean over the rows of the step."""
