@@ -32,17 +32,25 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gradient_ascent": {**QUICK, "learning_rate": 5e-4},
     "idk": QUICK,
     "kl_min": QUICK,
+    "layered": {"folds": 2, "unlearn": QUICK},
+    "loku": QUICK,
     "npo": QUICK,
     "pdu": QUICK,
     "retrain": ADAPTER,
+    "rmu": {**QUICK, "learning_rate": 1e-2, "retain_weight": 10.0},
     "satimp": QUICK,
+    "searched": {"settings": {"steps": 60, "forget_batch": 8, "retain_batch": 16}, "budget": 1},
     "simnpo": QUICK,
+    "task_vector": {"learning_rate": 1e-3, "stop": {"collapse": 0.8}},
     "undial": HELD,
     "undo": {"unlearn": QUICK, "warmup": 5},
+    "weight_regularised": {"unlearn": QUICK},
     "wga": QUICK,
+    "whp": QUICK,
 }
-ELSEWHERE = {"slices", "versions"}
-"""Methods that need a model trained in slices, or earlier versions, are in test_exact.py."""
+ELSEWHERE = {"experts", "slices", "versions"}
+"""Methods that need a model trained in slices, or earlier versions, are in test_exact.py; those
+that need a mixture of experts in test_architectures.py."""
 CASES = [
     (name, layout)
     for name, item in methods().items()
