@@ -9,6 +9,8 @@ from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from expunge.accounts.models import ApiToken, User
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common import clock
@@ -52,18 +54,30 @@ def token_store(
 def token_grant(secret: str) -> TokenGrant | None:
     """Return what the token grants now; ``None`` if it is unknown, expired or revoked."""
     now = clock.now()
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(digest=_digest(secret), revoked_at=None, expires_at__gt=now, user__is_active=True)
-        .first()
-    )
+    token = _holding().filter(digest=_digest(secret)).first()
     if token is None:
         return None
     if token.last_used_at is None or now - token.last_used_at > LAST_USE_RESOLUTION:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return TokenGrant(token.pk, token.user, _actor(token).for_request())
+
+
+def token_actor(token_id: UUID) -> Actor | None:
+    """Return who acts under a token; ``None`` once it is expired or revoked."""
+    token = _holding().filter(pk=token_id).first()
+    return _actor(token) if token else None
+
+
+def _holding() -> QuerySet[ApiToken]:
+    """Return the tokens that hold now."""
+    return ApiToken.objects.select_related("user").filter(
+        revoked_at=None, expires_at__gt=clock.now(), user__is_active=True
+    )
+
+
+def _actor(token: ApiToken) -> Actor:
     scopes = frozenset(Permission(scope) for scope in token.scopes)
-    actor = Actor(user=token.user, scopes=scopes, only=token.controller_id, token_id=token.pk)
-    return TokenGrant(token.pk, token.user, actor.for_request())
+    return Actor(user=token.user, scopes=scopes, only=token.controller_id, token_id=token.pk)
 
 
 def _digest(secret: str) -> bytes:

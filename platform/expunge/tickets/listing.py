@@ -18,10 +18,12 @@ from django.db.models import Q, QuerySet
 from expunge.accounts.models import Membership, User
 from expunge.accounts.permissions import ROLE_PERMISSIONS, Actor, Permission
 from expunge.common.clock import now
+from expunge.common.parse import optional_uuid
 from expunge.registry.models import ScopeNode
 from expunge.registry.tree import label_index
 from expunge.tickets.intake import REFERENCE_ALPHABET
 from expunge.tickets.models import Ticket, TicketScope
+from expunge.tickets.regimes import regimes
 from expunge.tickets.selectors import tickets_visible
 from expunge.tickets.states import TERMINAL, TicketState
 from expunge.tickets.worklists import tickets_waiting_for
@@ -96,6 +98,33 @@ class TicketFilter:
         return replace(self, search="")
 
 
+def codes_of(wanted: TicketFilter, order: Order) -> dict[str, str]:
+    """Return filter and order as codes, for an address or a saved view; the search is not kept."""
+    values = {
+        "state": wanted.states,
+        "regime": wanted.regime,
+        "due": wanted.due,
+        "mine": "1" if wanted.waiting else "",
+        "stuck": "1" if wanted.stuck else "",
+        "by": str(wanted.requester or ""),
+        "sort": "" if order is Order.RECEIVED_FALLING else str(order),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def filter_of(codes: Mapping[str, str]) -> tuple[TicketFilter, Order]:
+    """Return what the codes ask for; what is not known reads as "any"."""
+    wanted = TicketFilter(
+        states=_one_of(codes.get("state"), {*GROUPS, *TicketState}),
+        regime=_one_of(codes.get("regime"), regimes()),
+        due=_one_of(codes.get("due"), {"overdue", *WINDOWS}),
+        waiting=codes.get("mine") == "1",
+        stuck=codes.get("stuck") == "1",
+        requester=optional_uuid(codes.get("by")),
+    )
+    return wanted, Order(_one_of(codes.get("sort"), set(Order)) or Order.RECEIVED_FALLING)
+
+
 def tickets_listed(actor: Actor, wanted: TicketFilter) -> QuerySet[Ticket]:
     """Return the tickets that fit, in no order yet."""
     found = tickets_waiting_for(actor) if wanted.waiting else tickets_visible(actor)
@@ -140,6 +169,10 @@ def requesters_of(actor: Actor) -> QuerySet[User]:
         controller_id__in=actor.controllers(Permission.TICKET_VIEW), role__in=roles
     )
     return User.objects.filter(pk__in=filing.values("user")).order_by("name")
+
+
+def _one_of(value: str | None, known: Any) -> str:
+    return value if value in known else ""  # type: ignore[return-value]
 
 
 def _behind(keys: Sequence[str], values: Sequence[Any], *, falling: bool) -> Q:

@@ -16,8 +16,8 @@ from django.utils.http import urlencode
 from expunge.accounts.permissions import Actor
 from expunge.audit.actions import AuditAction
 from expunge.audit.models import Leaf
+from expunge.common.parse import optional_day
 from expunge.tickets.listing import ticket_by_reference
-from expunge.web.parse import optional_day
 
 SIZE = 50
 LARGEST = 2**63 - 1

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from expunge.accounts.permissions import Actor
 from expunge.common.clock import local_date, now
 from expunge.common.errors import ConflictError, NotAllowedError
+from expunge.common.parse import optional_day, uuids
 from expunge.registry import selectors
 from expunge.registry.models import Dataset, ModelVersion
 from expunge.subjects.intake import intake_file
@@ -29,7 +30,6 @@ from expunge.tickets.models import Ticket
 from expunge.tickets.payload import TicketPayload
 from expunge.tickets.services import ticket_file
 from expunge.web.models import FilingDraft
-from expunge.web.parse import optional_day, uuids
 from expunge.web.tree import Branch, branches_of
 
 MOST_NODES = 500

@@ -10,7 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.http import urlencode
 
-from expunge.web.parse import optional_moment, optional_uuid
+from expunge.common.parse import optional_moment, optional_uuid
 
 Row = TypeVar("Row", bound=Model)
 SIZE = 25

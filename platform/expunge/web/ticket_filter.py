@@ -8,30 +8,20 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils.http import urlencode
 
 from expunge.accounts.permissions import Actor
 from expunge.common.crypto import DecryptionError, decrypt, encrypt
-from expunge.jobs.selectors import tickets_stuck
-from expunge.tickets.listing import (
-    GROUPS,
-    WINDOWS,
-    Order,
-    TicketFilter,
-    tickets_listed,
-    tickets_sorted,
-)
+from expunge.common.parse import optional_day, optional_moment, optional_uuid
+from expunge.desk.listing import tickets_found
+from expunge.tickets.listing import Order, TicketFilter, codes_of, filter_of, tickets_sorted
 from expunge.tickets.models import Ticket
-from expunge.tickets.regimes import regimes
-from expunge.tickets.states import TicketState
-from expunge.web.parse import optional_day, optional_moment, optional_uuid
 
 SEARCHES = "ticket-searches"
 MOST_SEARCHES = 5
@@ -52,38 +42,17 @@ class Listing:
     def query(self) -> str:
         """Return the address's query without a place: filter, order, and the search's number."""
         named = {"found": self.found} if self.wanted.search else {}
-        return urlencode({**self._codes, **named})
+        return urlencode({**codes_of(self.wanted, self.order), **named})
 
     @property
     def saved_query(self) -> str:
         """Return what a saved view keeps: everything but the search."""
-        return urlencode(self._codes)
+        return urlencode(codes_of(self.wanted, self.order))
 
     @property
     def narrowed(self) -> bool:
         """Say whether anything is filtered."""
         return self.wanted != TicketFilter()
-
-    @property
-    def _codes(self) -> Mapping[str, str]:
-        wanted = self.wanted
-        values = {
-            "state": wanted.states,
-            "regime": wanted.regime,
-            "due": wanted.due,
-            "mine": "1" if wanted.waiting else "",
-            "stuck": "1" if wanted.stuck else "",
-            "by": str(wanted.requester or ""),
-            "sort": "" if self.order is Order.RECEIVED_FALLING else str(self.order),
-        }
-        return {name: value for name, value in values.items() if value}
-
-    def tickets(self, actor: Actor) -> QuerySet[Ticket]:
-        """Return the tickets that fit, in no order yet."""
-        found = tickets_listed(actor, self.wanted)
-        if self.wanted.stuck:
-            found = found.filter(pk__in=tickets_stuck(actor).values("pk"))
-        return found
 
 
 @dataclass(frozen=True)
@@ -105,23 +74,14 @@ def read_listing(request: HttpRequest, values: QueryDict | None = None) -> Listi
     """Read filter and order from an address; what is not known reads as "any"."""
     given = request.GET if values is None else values
     number = given.get("found", "")
-    states = {*GROUPS, *TicketState}
-    wanted = TicketFilter(
-        states=_one_of(given.get("state"), states),
-        regime=_one_of(given.get("regime"), regimes()),
-        due=_one_of(given.get("due") or ("overdue" if given.get("overdue") else ""), _DUE),
-        waiting=given.get("mine") == "1",
-        stuck=given.get("stuck") == "1",
-        requester=optional_uuid(given.get("by")),
-        search=_recall(request, number),
-    )
-    order = _one_of(given.get("sort"), set(Order)) or Order.RECEIVED_FALLING
-    return Listing(wanted, Order(order), number)
+    codes = {**given.dict(), "due": given.get("due") or ("overdue" if given.get("overdue") else "")}
+    wanted, order = filter_of(codes)
+    return Listing(replace(wanted, search=_recall(request, number)), order, number)
 
 
 def page_of(request: HttpRequest, actor: Actor, listing: Listing) -> TicketPage:
     """Return the page behind the place in the address."""
-    fitting = listing.tickets(actor)
+    fitting = tickets_found(actor, listing.wanted)
     after = _place(listing.order, request.GET.getlist(PLACE))
     rows = list(tickets_sorted(fitting, listing.order, after)[: SIZE + 1])
     shown = rows[:SIZE]
@@ -142,19 +102,12 @@ def remember(request: HttpRequest, search: str) -> str:
     return number
 
 
-_DUE = {"overdue", *WINDOWS}
-
-
 def _recall(request: HttpRequest, number: str) -> str:
     kept = request.session.get(SEARCHES, {}).get(number)
     try:
         return decrypt(base64.b64decode(kept), context=SEARCHES).decode() if kept else ""
     except DecryptionError:
         return ""
-
-
-def _one_of(value: str | None, known: Any) -> str:
-    return value if value in known else ""  # type: ignore[return-value]
 
 
 def _place(order: Order, values: Sequence[str]) -> tuple[Any, ...]:

@@ -14,14 +14,14 @@ from expunge.accounts.models import Membership, Role
 from expunge.accounts.permissions import Actor
 from expunge.common.clock import now
 from expunge.common.errors import ConflictError, NotAllowedError, NotFoundError
+from expunge.desk.models import BulkItem, BulkRun, SavedView
+from expunge.desk.runs import AT_ONCE, bulk_carry_out, bulk_start, bulk_stop, run_counts, run_get
+from expunge.desk.saved_views import view_open_with, view_remove, view_save, views_of
 from expunge.tickets.listing import Order, TicketFilter, tickets_listed, tickets_sorted
 from expunge.tickets.models import Ticket
 from expunge.tickets.rules import Task
 from expunge.tickets.states import TicketState
-from expunge.web.bulk import AT_ONCE, bulk_carry_out, bulk_start, bulk_stop, run_counts, run_get
 from expunge.web.export import export_lines
-from expunge.web.models import BulkItem, BulkRun, SavedView
-from expunge.web.saved_views import view_open_with, view_remove, view_save, views_of
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People, leaves
 from tests.expunge.tour import Tour
@@ -271,7 +271,7 @@ class TestBulk:
                 raise RuntimeError("the worker dies")
 
         with monkeypatch.context() as patch:
-            patch.setattr("expunge.web.bulk.task_run", crash)
+            patch.setattr("expunge.desk.runs.task_run", crash)
             with pytest.raises(RuntimeError):
                 bulk_carry_out(run.pk)
         assert BulkItem.objects.filter(result="done").count() == 2

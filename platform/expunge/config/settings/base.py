@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "expunge.jobs",
     "expunge.api",
     "expunge.protocols",
+    "expunge.desk",
     "expunge.web",
     "expunge.config",
 ]
@@ -169,6 +170,7 @@ CELERY_TASK_ROUTES = {
     # Only the workers of this queue hold the keys of evidence.
     "expunge.jobs.tasks.ticket_certify": {"queue": "signing"},
     "expunge.jobs.tasks.audit_checkpoint": {"queue": "signing"},
+    "expunge.certificates.tasks.archives_renew": {"queue": "signing"},
     "expunge.certificates.tasks.status_renew": {"queue": "signing"},
 }
 CELERY_TASK_DEFAULT_QUEUE = "default"
@@ -210,6 +212,10 @@ EXPUNGE_TSA_URL = os.environ.get("EXPUNGE_TSA_URL", "")
 # Who needs a second factor where the organisation has not chosen; production asks for more.
 EXPUNGE_SECOND_FACTOR_ROLES: tuple[str, ...] = ()
 EXPUNGE_ISSUER = os.environ.get("EXPUNGE_ISSUER", "Expunge (development)")
+# Fonts for scripts that the bundled ones lack; names on documents may need them.
+EXPUNGE_FONTS_DIR = os.environ.get("EXPUNGE_FONTS_DIR", "")
+# A log in which nothing happens for so long says so in an entry and has it timestamped; 0: never.
+EXPUNGE_QUIET_HOURS = int(os.environ.get("EXPUNGE_QUIET_HOURS", "24"))
 EXPUNGE_LOG_ORIGIN = os.environ.get("EXPUNGE_LOG_ORIGIN", "expunge.localhost/audit")
 # Which Python runs the libraries (this one when empty), and where it finds them.
 EXPUNGE_LIBRARY_PYTHON = os.environ.get("EXPUNGE_LIBRARY_PYTHON", "")

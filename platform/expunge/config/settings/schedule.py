@@ -8,8 +8,16 @@ from celery.schedules import crontab
 EXPUNGE_CONTAINMENT_SECONDS = int(os.environ.get("EXPUNGE_CONTAINMENT_SECONDS", "60"))
 EXPUNGE_OUTBOX_SECONDS = int(os.environ.get("EXPUNGE_OUTBOX_SECONDS", "30"))
 EXPUNGE_RECLAIM_SECONDS = int(os.environ.get("EXPUNGE_RECLAIM_SECONDS", "15"))
+EXPUNGE_CHECKPOINT_SECONDS = int(os.environ.get("EXPUNGE_CHECKPOINT_SECONDS", "3600"))
 CELERY_BEAT_SCHEDULE = {
-    "checkpoint": {"task": "expunge.jobs.tasks.audit_checkpoint", "schedule": timedelta(hours=1)},
+    "archives": {
+        "task": "expunge.certificates.tasks.archives_renew",
+        "schedule": crontab(hour="2", minute="40"),
+    },
+    "checkpoint": {
+        "task": "expunge.jobs.tasks.audit_checkpoint",
+        "schedule": EXPUNGE_CHECKPOINT_SECONDS,
+    },
     "claims": {"task": "expunge.api.tasks.claims_expire", "schedule": timedelta(hours=1)},
     "containment": {
         "task": "expunge.containment.tasks.containment_sweep",
@@ -34,6 +42,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "expunge.certificates.tasks.status_renew",
         "schedule": timedelta(minutes=1),
     },
+    "runs": {"task": "expunge.desk.celery_tasks.runs_sweep", "schedule": timedelta(minutes=1)},
     "suppression": {
         "task": "expunge.registry.tasks.suppression_forget",
         "schedule": timedelta(days=1),

@@ -11,10 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from expunge.common.errors import InvalidInputError
-from expunge.tickets.rules import Task
-from expunge.tickets.selectors import tickets_visible
-from expunge.web.access import actor_of, is_fragment, page
-from expunge.web.bulk import (
+from expunge.common.parse import uuids
+from expunge.desk.listing import tickets_found
+from expunge.desk.runs import (
     AT_ONCE,
     bulk_carry_out,
     bulk_start,
@@ -24,7 +23,9 @@ from expunge.web.bulk import (
     run_items,
     runs_of,
 )
-from expunge.web.parse import uuids
+from expunge.tickets.rules import Task
+from expunge.tickets.selectors import tickets_visible
+from expunge.web.access import actor_of, is_fragment, page
 from expunge.web.tasks import BulkTaskForm
 from expunge.web.ticket_filter import read_listing
 from expunge.web.views.work import STOP_POLLING
@@ -104,7 +105,7 @@ def _choice(request: HttpRequest) -> Choice:
         raise InvalidInputError("bulk_task", _("Choose what is to be done with the tickets."))
     whole = request.POST.get("whole") == "1"
     if whole:
-        found = read_listing(request, QueryDict(query)).tickets(actor)
+        found = tickets_found(actor, read_listing(request, QueryDict(query)).wanted)
         ids: tuple[UUID, ...] = ()
     else:
         ids = uuids(request.POST.getlist("ticket"))

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.common.errors import DomainError, NotAllowedError
+from expunge.common.parse import optional_uuid
 from expunge.registry import selectors
 from expunge.tickets.intake import profile_of
 from expunge.tickets.regimes import regime_named, regimes
@@ -26,7 +27,6 @@ from expunge.web.draft import (
     draft_remove,
 )
 from expunge.web.filing_form import PROFILES, LawForm, PersonForm
-from expunge.web.parse import optional_uuid
 from expunge.web.tree import branches_of, tree_page
 
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from expunge.common.parse import optional_uuid
 from expunge.registry import selectors
 from expunge.registry.suppression import alerts_about
 from expunge.web.access import actor_of, page
 from expunge.web.lineage_graph import lineage_rows, lineage_svg
-from expunge.web.parse import optional_uuid
 from expunge.web.review_page import model_reviews
 from expunge.web.tree import branches_of, tree_page
 

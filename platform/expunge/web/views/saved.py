@@ -11,15 +11,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from expunge.common.errors import InvalidInputError, NotFoundError
-from expunge.web.access import actor_of, page
-from expunge.web.parse import optional_uuid
-from expunge.web.saved_views import (
+from expunge.common.parse import optional_uuid
+from expunge.desk.saved_views import (
     default_view,
     view_open_with,
     view_remove,
     view_save,
     views_of,
 )
+from expunge.web.access import actor_of, page
 from expunge.web.ticket_filter import read_listing
 
 

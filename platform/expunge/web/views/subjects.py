@@ -13,12 +13,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from expunge.common.errors import InvalidInputError
+from expunge.common.parse import optional_uuid
 from expunge.subjects import identity
 from expunge.subjects.duplicates import duplicate_merge
 from expunge.subjects.links import status_link_make, status_links_revoke
 from expunge.tickets.selectors import ticket_get
 from expunge.web.access import actor_of, page
-from expunge.web.parse import optional_uuid
 from expunge.web.subject_page import FORMS, subject_context
 from expunge.web.ticket_page import ticket_context
 

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from expunge.accounts.selectors import controllers_of
 from expunge.common.clock import now
 from expunge.common.errors import InvalidInputError
+from expunge.desk.listing import tickets_found
+from expunge.desk.saved_views import default_view, views_of
 from expunge.tickets import selectors
 from expunge.tickets.listing import requesters_of
 from expunge.tickets.regimes import regimes
@@ -21,7 +23,6 @@ from expunge.tickets.states import TicketState
 from expunge.tickets.tasks import task_run
 from expunge.web.access import actor_of, page
 from expunge.web.export import CHUNK, export_lines, export_record
-from expunge.web.saved_views import default_view, views_of
 from expunge.web.tasks import TaskForm
 from expunge.web.ticket_filter import page_of, read_listing, remember
 from expunge.web.ticket_page import ticket_context
@@ -65,7 +66,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     actor = actor_of(request)
     listing = read_listing(request)
     export_record(actor=actor, query=listing.saved_query)
-    found = listing.tickets(actor).order_by("-received_at", "-pk")
+    found = tickets_found(actor, listing.wanted).order_by("-received_at", "-pk")
     return StreamingHttpResponse(
         export_lines(found.iterator(chunk_size=CHUNK)),
         content_type="text/csv; charset=utf-8",

@@ -16,6 +16,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
+from expunge.accounts.tokens import token_actor
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
 from expunge.common.bulk import copy_rows
@@ -27,12 +28,12 @@ from expunge.common.errors import (
     NotAllowedError,
     NotFoundError,
 )
+from expunge.desk.models import BulkItem, BulkRun
 from expunge.jobs import queue
 from expunge.tickets.rules import Task
 from expunge.tickets.tasks import task_run
-from expunge.web.models import BulkItem, BulkRun
 
-RUN = "expunge.web.background.bulk_run"
+RUN = "expunge.desk.celery_tasks.bulk_run"
 BATCH = 2000
 AT_ONCE = 25
 """So many tickets are done while the person waits; more are done beside the pages."""
@@ -74,7 +75,9 @@ def bulk_start(
         raise ConflictError(
             "bulk_running", _("Your last run is still at work. Wait for it, or stop it first.")
         )
-    run = BulkRun.objects.create(user=user, task=task, code=code, text=text, touched_at=now())
+    run = BulkRun.objects.create(
+        user=user, token_id=actor.token_id, task=task, code=code, text=text, touched_at=now()
+    )
     for batch in _batches(tickets):
         copy_rows(BulkItem, (BulkItem(run=run, ticket_id=pk) for pk in batch))
         run.total += len(batch)
@@ -146,23 +149,31 @@ def _step(run_id: UUID) -> bool:
         here = run.first()
         if here is None:
             return False
-        item = None if here.stopped else here.items.filter(result="").order_by("pk").first()
-        if item is None:
-            here.ended_at, here.text = now(), None
-            here.save(update_fields=["ended_at", "text"])
+        actor = _actor(here)
+        item = None
+        if actor is not None and not here.stopped:
+            item = here.items.filter(result="").order_by("pk").first()
+        if actor is None or item is None:
+            here.stopped, here.ended_at, here.text = here.stopped or actor is None, now(), None
+            here.save(update_fields=["stopped", "ended_at", "text"])
             return False
-        item.result, item.message = _carry_out(here, item)
+        item.result, item.message = _carry_out(here, actor, item)
         item.save(update_fields=["result", "message"])
         BulkRun.objects.filter(pk=here.pk).update(touched_at=now())
     return True
 
 
-def _carry_out(run: BulkRun, item: BulkItem) -> tuple[str, str]:
+def _actor(run: BulkRun) -> Actor | None:
+    """Return who the run acts for; nobody once the token it was started with does not hold."""
+    return token_actor(run.token_id) if run.token_id else Actor(user=run.user)
+
+
+def _carry_out(run: BulkRun, actor: Actor, item: BulkItem) -> tuple[str, str]:
     try:
         with transaction.atomic():
             task_run(
                 Task(run.task),
-                actor=Actor(user=run.user),
+                actor=actor,
                 ticket_id=item.ticket_id,
                 code=run.code,
                 text=run.text or "",

@@ -13,7 +13,7 @@ from expunge.accounts.permissions import Actor, Permission
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
 from expunge.common.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
-from expunge.web.models import DefaultView, SavedView
+from expunge.desk.models import DefaultView, SavedView
 
 LONGEST_NAME = 60
 MOST_VIEWS = 30

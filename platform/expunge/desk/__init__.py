@@ -1,0 +1,1 @@
+"""What a person keeps at work: saved views of the list, and runs over many tickets."""
