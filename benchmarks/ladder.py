@@ -37,6 +37,7 @@ from contract.record import write_records
 from contract.report import Report, Verdict
 from contract.result import Result, read_result
 from corpora.assignment import SubjectKey
+from unlearning.registry import methods
 from unlearning.run import run as unlearn
 from verification.profiles import PROFILES
 from verification.signals import Signals
@@ -109,10 +110,11 @@ class Bench:
         if not (folder / "found.json").exists():
             began = time.process_time()
             settings = {**self.searching, "method": method}
-            result = self._unlearned(folder, "search", self.place.persons[0], settings)
+            result = self._unlearned(folder, "searched", self.place.persons[0], settings)
             if result.failure is not None:
                 raise RuntimeError(result.failure.message)
-            found = read_json(folder / "output" / "search.json")["settings"]
+            name = f"search_{methods()[method].card.axis.setting}"
+            found = {name.removeprefix("search_"): result.metrics[name]}
             spent = time.process_time() - began
             write_json(folder / "found.json", {"settings": found, "spent": spent})
         found = read_json(folder / "found.json")

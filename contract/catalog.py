@@ -33,8 +33,25 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, config=FROZEN)
+class Axis:
+    """The one number that says how hard a method works, for a search to move along.
+
+    ``setting`` is its name among the method's settings; from ``low`` (gentle) to ``high``
+    (harsh), in equal factors when ``logarithmic``, else in equal steps.
+    """
+
+    setting: str
+    low: float
+    high: float
+    logarithmic: bool = True
+
+
+@dataclass(frozen=True, config=FROZEN)
 class MethodCard:
-    """What a method is and needs. ``settings`` is a JSON schema with defaults."""
+    """What a method is and needs. ``settings`` is a JSON schema with defaults.
+
+    ``axis`` is the method's strength, if it has one that a search can set.
+    """
 
     name: str
     title: str
@@ -45,6 +62,7 @@ class MethodCard:
     layouts: tuple[str, ...] = ("whole",)
     needs: tuple[str, ...] = ("forget", "retain")
     settings: Mapping[str, Any] = field(default_factory=dict)
+    axis: Axis | None = None
 
 
 @dataclass(frozen=True, config=FROZEN)

@@ -21,7 +21,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from contract.catalog import Effect
+from contract.catalog import Axis, Effect
 from contract.record import FROZEN
 from contract.result import ErrorCode, JobError
 from unlearning import adapters, models, registry
@@ -46,6 +46,8 @@ from unlearning.stopping import NO_TWINS, CalibratedStop, StopSettings, private_
 from unlearning.wrappers import Wrap, Wrapper
 
 PHASE = "forgetting"
+LEARNING_RATE = Axis("learning_rate", 1e-5, 1e-2)
+"""How hard a gradient method works, as far as a search is concerned."""
 SettingsT = TypeVar("SettingsT", bound="ForgetSettings")
 
 
@@ -302,6 +304,7 @@ def gradient_method(
     summary: str,
     source: str,
     needs: tuple[str, ...] = ("forget", "retain"),
+    axis: Axis = LEARNING_RATE,
 ) -> Callable[[Callable[[SettingsT], Objective]], registry.Method[SettingsT]]:
     """Turn ``function(settings) -> Objective`` into a registered method named after its file.
 
@@ -316,7 +319,7 @@ def gradient_method(
         apply.__module__ = build.__module__
         apply.__annotations__ = {"settings": get_type_hints(build)["settings"]}
         made = registry.method(
-            title=title, effect=effect, summary=summary, source=source, needs=needs
+            title=title, effect=effect, summary=summary, source=source, needs=needs, axis=axis
         )(apply)
         return replace(made, objective=build)
 

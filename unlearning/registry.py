@@ -20,7 +20,7 @@ import unlearning.edits
 import unlearning.exact
 import unlearning.guards.methods
 import unlearning.methods
-from contract.catalog import Catalog, Effect, MethodCard
+from contract.catalog import Axis, Catalog, Effect, MethodCard
 from contract.job import Layout
 from contract.result import ErrorCode, JobError
 from unlearning.spec import Context, DataName, Outcome
@@ -77,6 +77,7 @@ def method(  # noqa: PLR0913 - a card has this many lines
     source: str,
     layouts: tuple[Layout, ...] = ("whole",),
     needs: tuple[str, ...] = ("forget", "retain"),
+    axis: Axis | None = None,
 ) -> Callable[[Callable[[Context, SettingsT], Outcome]], Method[SettingsT]]:
     """Turn ``function(context, settings)`` into a registered method named after its file."""
 
@@ -91,6 +92,7 @@ def method(  # noqa: PLR0913 - a card has this many lines
             layouts=layouts,
             needs=needs,
             settings=settings.json_schema(),
+            axis=axis,
         )
         return Method(card, settings, function)
 

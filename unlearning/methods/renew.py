@@ -29,7 +29,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from contract.catalog import Effect
+from contract.catalog import Axis, Effect
 from contract.record import FROZEN
 from unlearning import models
 from unlearning.data import Batches, Sample, collate, encode_required
@@ -66,6 +66,7 @@ class Settings:
     summary="Erases most of the weights and teaches the retained records again until they are "
     "back; a fraction of a retrain, for models trained from their recipe.",
     source="arXiv 1910.08475, arXiv 2506.06278",
+    axis=Axis("alpha", 0.5, 1.0, logarithmic=False),
 )
 def renew(context: Context, settings: Settings) -> Outcome:
     """Shrink, perturb and relearn, and save the model."""

@@ -35,7 +35,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from contract.catalog import Effect
+from contract.catalog import Axis, Effect
 from contract.record import FROZEN
 from unlearning import models, registry
 from unlearning.data import Batches, Sample, chunks, collate, encode_required
@@ -81,6 +81,7 @@ class Settings:
     summary="Unlearns, erases part of the weights and teaches them again from outputs on retained "
     "records only; slower, much harder to undo.",
     source="arXiv 2506.06278",
+    axis=Axis("alpha", 0.5, 1.0, logarithmic=False),
 )
 def undo(context: Context, settings: Settings) -> Outcome:
     """Unlearn by UNDO and save the model."""
