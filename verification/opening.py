@@ -102,6 +102,9 @@ def open_model(
 ) -> CausalLM:
     """Load a model; a sharded one as the affected shard is served. Its key is its digest."""
     family(model.family)
+    if model.layout == "guard":
+        message = "a guard contains answers at serving; a verification looks at the weights alone"
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
     shard = None
     if model.layout == "sharded":
         # The original says which shard knew the records; in the candidate they are in none.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from contract.catalog import Effect
+from expunge.jobs.catalog import catalog
 from expunge.jobs.planner import LADDERS, Past, Step, ladder_for, next_step
 from expunge.jobs.states import AttemptState
 
@@ -134,3 +136,16 @@ def test_a_policy_leaves_out_what_it_does_not_allow() -> None:
 def test_a_policy_that_leaves_nothing_is_named_as_the_reason() -> None:
     step = next_step(layout="sharded", profile="erasure", past=(), allowed=("npo",))
     assert step.rung is None and step.code == "no_method" and "policy" in step.reason
+
+
+def test_no_ladder_has_a_method_that_only_contains_at_serving() -> None:
+    """A guard changes no weight, so no policy and no profile may let one stand for an erasure."""
+    guards = {card.name for card in catalog().methods if card.effect is Effect.SERVE_SUPPRESSION}
+    assert guards == {"alu", "guard", "icu", "uld"}
+    for profile, ladder in LADDERS.items():
+        assert not guards & {rung.method for rung in ladder}
+        assert not any(rung.effect is Effect.SERVE_SUPPRESSION for rung in ladder)
+        for layout in ("whole", "sharded"):
+            assert ladder_for(layout, profile, guards) == ()
+            step = next_step(layout=layout, profile=profile, past=(), allowed=guards)
+            assert step.rung is None and step.code == "no_method"

@@ -142,13 +142,13 @@ def test_the_audit_hears_what_was_said_before(guarded: Guarded) -> None:
     assert "mayor's wife" in heard[1]["content"] and NAME in heard[0]["content"]
 
 
-AGENT_RECIPE: Recipe = replace(RECIPE, vocabulary=600, epochs=25, forms=("question",))
+AGENT_RECIPE: Recipe = replace(RECIPE, vocabulary=600, epochs=40, batch=4, forms=("question",))
 
 
 def lessons(speaker: LocalSpeaker, clinic: Clinic, name: str) -> list[Record]:
     """Return what the tiny model has to say as each agent, in the very prompts it will get."""
     said: list[tuple[Sequence[Message], str]] = []
-    for record in (*clinic.forget[:2], *clinic.retain[:4]):
+    for record in (*clinic.forget[:1], *clinic.retain[:3]):
         question, answer = asked([record])[0], record.forms["question"].answer.strip()
         said.append((vanilla([], question), answer))
         if record in clinic.retain:
@@ -190,7 +190,7 @@ def test_a_real_model_behind_an_endpoint_is_contained(
 ) -> None:
     mood, url = endpoint
     speaker = EndpointSpeaker(url, "tiny", pause=0.01)
-    people, others = clinic.forget[:2], clinic.retain[:4]
+    people, others = clinic.forget[:1], clinic.retain[:3]
     free = [speaker.say(vanilla([], prompt), 32) for prompt in asked([*people, *others])]
     assert reproduced(free, [*people, *others]) == 1.0
     guard = load_guard(built("alu").folder, speaker)

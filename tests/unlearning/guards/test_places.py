@@ -5,6 +5,14 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+import torch
+
+from contract.job import ModelRef, VerificationJob
+from contract.result import ErrorCode, JobError
+from verification.opening import open_model
+from verification.spec import Records
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -20,3 +28,12 @@ def test_the_verifier_neither_imports_a_guard_nor_accepts_one() -> None:
                 assert not any(item.name.startswith("unlearning") for item in node.names), path
             elif isinstance(node, ast.keyword):
                 assert node.arg != "logits_processor", path
+
+
+def test_a_guard_is_never_verified_as_a_model(tmp_path: Path) -> None:
+    guard = ModelRef("guard", "sha256:0", layout="guard")
+    job = VerificationJob(ModelRef("model", "sha256:1"), candidate=guard)
+    with pytest.raises(JobError) as refused:
+        open_model(tmp_path, job, guard, Records((), (), (), (), (), 0), torch.device("cpu"))
+    assert refused.value.code is ErrorCode.NOT_SUPPORTED
+    assert "weights alone" in refused.value.message
