@@ -59,19 +59,20 @@ class DualBalance(FixedBalance):
     def __init__(self, settings: ConstraintSettings) -> None:
         super().__init__(settings.start)
         self._settings = settings
-        self._seen: dict[tuple[int, int], float] = {}
+        self._seen: dict[tuple[int, int], Tensor] = {}
 
     def see(self, piece: tuple[int, int], retain: Tensor) -> None:
-        """Note the term of piece ``(index, count)``; seen again, it counts once."""
-        self._seen[piece] = float(retain.detach())
+        """Note the term of piece ``(index, count)``; what is seen last of a piece counts."""
+        self._seen[piece] = retain.detach()
 
     def after(self, step: int) -> None:
         """Move the dual variable by how far the step's retain loss is from the limit."""
-        count = max((count for _, count in self._seen), default=1)
-        loss = sum(value for (_, of), value in self._seen.items() if of == count)
+        count = max((count for _, count in self._seen), default=0)
+        parts = [value for (_, of), value in self._seen.items() if of == count]
         self._seen = {}
-        if step > self._settings.warmup:
-            change = self._settings.rate * (_everywhere(loss) - self._settings.epsilon)
+        if parts and step > self._settings.warmup:
+            loss = _everywhere(torch.stack(parts).sum())
+            change = self._settings.rate * (loss - self._settings.epsilon)
             self.weight = max(0.0, self.weight + change)
 
     def state(self) -> dict[str, Any]:
@@ -88,10 +89,8 @@ def balance_of(weight: float, constraint: ConstraintSettings | None) -> FixedBal
     return FixedBalance(weight) if constraint is None else DualBalance(constraint)
 
 
-def _everywhere(value: float) -> float:
+def _everywhere(value: Tensor) -> float:
     """Return the sum over the processes, each of which saw its own pieces of the step."""
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        return value
-    total = torch.tensor(value)
-    torch.distributed.all_reduce(total)
-    return float(total)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(value)
+    return float(value)

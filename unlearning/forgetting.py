@@ -105,6 +105,8 @@ class Mixture:
             wanted.append(RETAIN)
         parts = {name: tuple(piece.of(groups[name])) for name in wanted}
         terms: dict[str, Tensor] = {}
+        if RETAIN in parts:  # by every process, that of an empty piece too
+            self.balance.see((piece.index, piece.count), next(model.parameters()).new_zeros(()))
         if not any(parts.values()):
             return terms
         seen = self._seen(model, parts, groups, cache)
