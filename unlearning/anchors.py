@@ -50,7 +50,8 @@ def dictionary_of(
         word
         for record in (*kept, *strangers)
         for form in record.forms.values()
-        for word in PIECES.findall(form.prompt + form.answer)
+        for text in (form.prompt, form.answer)
+        for word in PIECES.findall(text)
     }
     terms: dict[str, str] = {}
     for record in records:
