@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from contract.record import Record
+from contract.record import Form, Record
 from contract.result import ErrorCode, JobError
 from verification.families.causal_lm import encode_form
 from verification.families.causal_lm.model import opening_ids
@@ -74,14 +74,12 @@ def encode(tokenizer: Any, records: Iterable[Record], forms: Sequence[str]) -> l
     its beginning, as it would be at serving; raises ``NOT_SUPPORTED`` for an answer that does not
     fit by itself.
     """
-    opening, samples = opening_ids(tokenizer), []
+    samples = []
     for record in records:
         for name in forms:
             form = record.forms.get(name)
             if form is not None:
-                ids, start = encode_form(tokenizer, form, end=True)
-                whole = Sample(record.id, name, ids, start)
-                samples.append(_fitting(whole, tokenizer.model_max_length, len(opening)))
+                samples.append(encode_text(tokenizer, record.id, name, form))
     return samples
 
 
@@ -115,6 +113,15 @@ def distinct(samples: Sequence[Sample], kind: str, note: Callable[[str], None]) 
             "the beginning of their prompts was left out."
         )
     return kept
+
+
+def encode_text(tokenizer: Any, record: str, name: str, form: Form) -> Sample:
+    """Tokenise one text as :func:`encode` does, cut to the model's context."""
+    ids, start = encode_form(tokenizer, form, end=True)
+    sample, context = Sample(record, name, ids, start), tokenizer.model_max_length
+    if len(ids) <= context:
+        return sample
+    return _fitting(sample, context, len(opening_ids(tokenizer)))
 
 
 def encode_required(

@@ -299,7 +299,7 @@ def unlearn(context: Context, settings: ForgetSettings, objective: Objective) ->
     return Outcome("whole", done.metrics, done.notes)
 
 
-def gradient_method(
+def gradient_method(  # noqa: PLR0913 - a card has this many lines
     *,
     title: str,
     effect: Effect,

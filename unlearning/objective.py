@@ -19,13 +19,12 @@ import torch
 from torch import Tensor
 
 from contract.record import Form, Record
-from unlearning.data import Batch, Sample
+from unlearning.data import Batch, Sample, encode_text
 from unlearning.losses.forward import Head, answer_states, in_pieces
 from unlearning.losses.tokens import distillation, token_nll
 from unlearning.reference import Hidden, LogProbs, Need, ReferenceCache, Top
 from unlearning.selectors.settings import Selector
 from unlearning.spec import Context
-from verification.families.causal_lm import encode_form
 
 FORGET, RETAIN = "forget", "retain"
 RetainTerm = Literal["nll", "kl", "none"]
@@ -51,8 +50,7 @@ class Texts:
         form = self.record_form(sample)
         blank = " " if form.answer.startswith(" ") else ""
         other = Form(form.prompt, blank + answer.strip())
-        ids, start = encode_form(self.tokenizer, other, end=True)
-        return Sample(sample.record, sample.form, ids, start)
+        return encode_text(self.tokenizer, sample.record, sample.form, other)
 
 
 @dataclass(frozen=True, eq=False)
