@@ -59,10 +59,18 @@ class BulkCounts:
 
 
 @transaction.atomic
-def bulk_start(
-    *, actor: Actor, task: Task, tickets: Iterable[UUID], code: str = "", text: str = ""
+def bulk_start(  # noqa: PLR0913 - what a run is, whole
+    *,
+    actor: Actor,
+    task: Task,
+    tickets: Iterable[UUID],
+    code: str = "",
+    text: str = "",
+    beside: bool = False,
 ) -> BulkRun:
     """Write a run down; small ones are the caller's to carry out, large ones start by themselves.
+
+    ``beside`` leaves small ones to a worker too.
 
     Raises:
         InvalidInputError: ``bulk_empty``.
@@ -85,7 +93,7 @@ def bulk_start(
         raise InvalidInputError("bulk_empty", _("Choose at least one ticket."))
     run.save(update_fields=["total"])
     _audit(AuditAction.BULK_STARTED, actor, run)
-    if run.total > AT_ONCE:
+    if beside or run.total > AT_ONCE:
         queue.enqueue_on_commit(RUN, run.pk)
     return run
 
@@ -109,8 +117,9 @@ def bulk_stop(*, actor: Actor, run_id: UUID) -> BulkRun:
 
 
 def runs_of(actor: Actor) -> QuerySet[BulkRun]:
-    """Return the person's own runs, newest first."""
-    return BulkRun.objects.filter(user=actor.user)
+    """Return the person's own runs, newest first; to a token those of its organisation's tokens."""
+    own = BulkRun.objects.filter(user=actor.user)
+    return own.filter(token__controller_id=actor.only) if actor.only else own
 
 
 def run_get(actor: Actor, run_id: UUID) -> BulkRun:

@@ -38,6 +38,14 @@ def default_view(actor: Actor) -> SavedView | None:
     )
 
 
+def view_get(actor: Actor, view_id: UUID) -> SavedView:
+    """Return a view that the person sees; raises ``view_unknown``."""
+    found = views_of(actor).filter(pk=view_id).first()
+    if found is None:
+        raise NotFoundError("view_unknown", _("There is no such view for you."))
+    return found
+
+
 @transaction.atomic
 def view_save(  # noqa: PLR0913 - what a view is, whole
     *,
@@ -88,7 +96,7 @@ def view_save(  # noqa: PLR0913 - what a view is, whole
 @transaction.atomic
 def view_remove(*, actor: Actor, view_id: UUID) -> None:
     """Remove one of the person's own views; raises ``view_unknown``, ``view_not_yours``."""
-    view = _view(actor, view_id)
+    view = view_get(actor, view_id)
     if view.owner_id != _person(actor).pk:
         raise NotAllowedError(
             "view_not_yours", _("Only the person who shared this view removes it.")
@@ -104,14 +112,7 @@ def view_open_with(*, actor: Actor, view_id: UUID | None) -> None:
     if view_id is None:
         DefaultView.objects.filter(user=user).delete()
     else:
-        DefaultView.objects.update_or_create(user=user, defaults={"view": _view(actor, view_id)})
-
-
-def _view(actor: Actor, view_id: UUID) -> SavedView:
-    found = views_of(actor).filter(pk=view_id).first()
-    if found is None:
-        raise NotFoundError("view_unknown", _("There is no such view for you."))
-    return found
+        DefaultView.objects.update_or_create(user=user, defaults={"view": view_get(actor, view_id)})
 
 
 def _person(actor: Actor) -> User:

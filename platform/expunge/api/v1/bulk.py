@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -16,7 +17,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from expunge.accounts.permissions import Permission
+from expunge.accounts.permissions import Actor, Permission
 from expunge.api.export import csv_lines, json_lines
 from expunge.api.filters import tickets_filtered
 from expunge.api.idempotency import Stored
@@ -24,6 +25,7 @@ from expunge.api.resource import Resource
 from expunge.api.v1 import examples
 from expunge.api.v1.tickets import LONGEST_TEXT, STATES, TicketFilter, TicketSearch
 from expunge.common.errors import DomainError, InvalidInputError
+from expunge.tickets.models import Ticket
 from expunge.tickets.rules import RULES, Task
 from expunge.tickets.tasks import task_run
 
@@ -60,6 +62,29 @@ class BulkOut(serializers.Serializer[Any]):
     done = serializers.IntegerField()
     refused = serializers.IntegerField()
     remaining = serializers.IntegerField()
+
+
+def filter_or_ids(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters that are given; raises ``tickets_missing`` unless one way names them."""
+    wanted = {
+        name: value
+        for name, value in given.get("filter", {}).items()
+        if value is not None and value != set()
+    }
+    if ("ids" in given) == bool(wanted):
+        raise InvalidInputError(
+            "tickets_missing", "Name the tickets by 'ids' or by a 'filter', not both."
+        )
+    return wanted
+
+
+def tickets_named(actor: Actor, given: dict[str, Any]) -> QuerySet[Ticket]:
+    """Return the tickets that a body names, as far as the caller sees them, oldest first."""
+    wanted = filter_or_ids(given)
+    found = tickets_filtered(actor, wanted)
+    if "ids" in given:
+        found = found.filter(pk__in=given["ids"])
+    return found.order_by("received_at", "pk")
 
 
 class BulkTickets(Resource):
@@ -116,15 +141,10 @@ class BulkTickets(Resource):
         return [UUID(ticket_id) for ticket_id in ids], remaining
 
     def _matching(self, given: dict[str, Any]) -> tuple[Sequence[UUID], int]:
-        wanted = {name: value for name, value in given.get("filter", {}).items() if value != set()}
-        wanted = {name: value for name, value in wanted.items() if value is not None}
-        if ("ids" in given) == bool(wanted):
-            raise InvalidInputError(
-                "tickets_missing", "Name the tickets by 'ids' or by a 'filter', not both."
-            )
         if "ids" in given:
+            filter_or_ids(given)
             return list(dict.fromkeys(given["ids"])), 0
-        found = tickets_filtered(self.actor, wanted).order_by("received_at", "pk")
+        found = tickets_named(self.actor, given)
         return list(found.values_list("pk", flat=True)[:MOST]), max(0, found.count() - MOST)
 
     def _one(self, given: dict[str, Any], ticket_id: UUID) -> dict[str, Any]:
