@@ -2,7 +2,7 @@
 # make test   set everything up, run every check and every test
 # make check  style, types, import contracts, templates, known vulnerabilities
 # make fix    let the tools put right what they can
-# make snapshots  write the committed API schema and catalog anew
+# make snapshots  write the committed API schema, catalog and certificate schema anew
 # make messages   collect the texts of the pages for translation and compile the German ones
 # make up     start the site on what make demo left behind
 SHELL := /bin/bash
@@ -38,6 +38,7 @@ fix: $(VENV)/.installed
 snapshots: $(VENV)/.installed
 	PYTHONPATH=. $(BIN)/python scripts/catalog > platform/expunge/jobs/catalog.json
 	$(BIN)/python manage.py spectacular --file docs/openapi.yaml
+	$(BIN)/python scripts/certificate-schema
 
 messages: $(VENV)/.installed
 	PYTHON=$(BIN)/python scripts/messages

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from contract.drawing.pen import INK, LETTER, QUIET, RULE, Tone, frame, line, rect, text
 from contract.drawing.scale import Scale, linear, number
+from contract.drawing.tongue import ENGLISH, Tongue
 from contract.report import Chart
 
 WIDTH = 460
@@ -21,19 +22,19 @@ OTHERS = (
 )
 _ORDER = (BEFORE, AFTER, *OTHERS, NEVER)
 _WORDS: tuple[tuple[Tone, tuple[str, ...]], ...] = (
-    (NEVER, ("never", "twin", "stranger")),
-    (BEFORE, ("before", "original")),
-    (AFTER, ("after", "person", "candidate")),
+    (NEVER, ("never", "twin", "stranger", "nie ")),
+    (BEFORE, ("before", "original", "vorher", "ursprüngliche")),
+    (AFTER, ("after", "person", "candidate", "nachher", "neues")),
 )
 
 
-def chart_svg(chart: Chart, *, width: int = WIDTH) -> str:
-    """Return the SVG of a chart, ``width`` pixels wide."""
+def chart_svg(chart: Chart, *, width: int = WIDTH, tongue: Tongue = ENGLISH) -> str:
+    """Return the SVG of a chart, ``width`` pixels wide; its numbers written in ``tongue``."""
     tone = tones(chart.series)
     # Canonical JSON sorts names, so the order is set here: before, after, the others, strangers.
     order = sorted(chart.series, key=lambda name: _ORDER.index(tone[name]))
     chart = replace(chart, series={name: chart.series[name] for name in order})
-    body, height = _DRAW[chart.kind](chart, width, tone)
+    body, height = _DRAW[chart.kind](chart, width, tone, tongue)
     legend, above = _legend(chart, width)
     moved = f'<g transform="translate(0 {number(above)})">'
     return frame(
@@ -53,7 +54,9 @@ def tones(series: Mapping[str, Sequence[float]]) -> Mapping[str, Tone]:
     return found
 
 
-def _bars(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str], float]:
+def _bars(
+    chart: Chart, width: int, tone: Mapping[str, Tone], tongue: Tongue
+) -> tuple[list[str], float]:
     count = max(len(chart.series), 1)
     thick = 9.0
     group = count * (thick + 2) + 10
@@ -63,6 +66,7 @@ def _bars(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str]
         [value for values in chart.series.values() for value in values],
         (left, width - RIGHT - 20),
         share=_is_share(chart.y_label),
+        tongue=tongue,
     )
     parts = _value_axis(scale, chart.y_label, TOP, bottom)
     for place, label in enumerate(chart.x):
@@ -82,13 +86,15 @@ def _bar(scale: Scale, value: float, top: float, thick: float, tone: Tone) -> li
     ]
 
 
-def _distribution(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str], float]:
+def _distribution(
+    chart: Chart, width: int, tone: Mapping[str, Tone], tongue: Tongue
+) -> tuple[list[str], float]:
     """Draw a row per series over one axis: overlaid histograms would hide each other."""
     edges = [float(edge) for edge in chart.x]
     highest = max((max(values) for values in chart.series.values()), default=0.0) or 1.0
     tall, left = 46.0, _margin(chart.series)
     bottom = TOP + (tall + 8) * len(chart.series)
-    scale = linear(edges, (left, width - RIGHT), tight=True)
+    scale = linear(edges, (left, width - RIGHT), tight=True, tongue=tongue)
     parts = _value_axis(scale, chart.x_label, TOP, bottom)
     for place, (name, values) in enumerate(chart.series.items()):
         floor = TOP + (tall + 8) * (place + 1) - 4
@@ -108,16 +114,19 @@ def _distribution(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[l
     return parts, bottom + 32
 
 
-def _curve(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str], float]:
+def _curve(
+    chart: Chart, width: int, tone: Mapping[str, Tone], tongue: Tongue
+) -> tuple[list[str], float]:
     floor = TOP + 138.0
     left = 36
     ys = linear(
         [value for values in chart.series.values() for value in values],
         (floor, TOP + 10),
         share=_is_share(chart.y_label),
+        tongue=tongue,
     )
     places = [float(item) for item in chart.x]
-    xs = linear(places, (left, width - RIGHT - 6), tight=True)
+    xs = linear(places, (left, width - RIGHT - 6), tight=True, tongue=tongue)
     parts = [
         piece
         for tick in ys.ticks()
@@ -127,7 +136,8 @@ def _curve(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str
         )
     ]
     parts += [
-        text(number(item), xs.at(item), floor + 14, anchor="middle", tone=QUIET) for item in places
+        text(xs.label(item), xs.at(item), floor + 14, anchor="middle", tone=QUIET)
+        for item in places
     ]
     parts.append(text(chart.y_label, 2, TOP - 3, size=9, tone=QUIET))
     parts.append(
@@ -149,7 +159,7 @@ def _curve(chart: Chart, width: int, tone: Mapping[str, Tone]) -> tuple[list[str
     return parts, floor + 36
 
 
-_DRAW: Mapping[str, Callable[[Chart, int, Mapping[str, Tone]], tuple[list[str], float]]] = {
+_DRAW: Mapping[str, Callable[[Chart, int, Mapping[str, Tone], Tongue], tuple[list[str], float]]] = {
     "bars": _bars,
     "distribution": _distribution,
     "curve": _curve,
@@ -208,4 +218,5 @@ def _margin(labels: Iterable[object]) -> float:
 
 
 def _is_share(label: str) -> bool:
-    return any(word in label.casefold() for word in ("share", "rate", "accuracy", "fraction"))
+    words = ("share", "rate", "accuracy", "fraction", "anteil", "genauigkeit")
+    return any(word in label.casefold() for word in words)

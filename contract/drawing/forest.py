@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from contract.drawing.pen import INK, QUIET, RULE, Tone, folded, frame, line, rect, text
 from contract.drawing.scale import Scale, linear, number
+from contract.drawing.tongue import ENGLISH, Tongue
 from contract.report import CheckResult, Estimate, Verdict
 
 WIDTH = 340
@@ -38,13 +39,13 @@ class Row:
     value: float
     high: float
 
-    @property
-    def words(self) -> str:
+    def words(self, tongue: Tongue = ENGLISH) -> str:
         """Return the numbers as they are written beside the drawing."""
         own = self.estimate
         # The margin is a distance from what a stranger has, and a stranger need not have zero.
-        around = f" around {_plain(own.null)}" if own.null else ""
-        return f"{_plain(own.value)}{_span(own)}; tolerated: {_plain(own.margin or 0.0)}{around}"
+        around = f" {tongue.word('around')} {_plain(own.null)}" if own.null else ""
+        margin = f"{tongue.word('tolerated')}: {_plain(own.margin or 0.0)}"
+        return tongue.number(f"{_plain(own.value)}{_span(own, tongue)}; {margin}{around}")
 
 
 def rows_of(result: CheckResult) -> list[Row]:
@@ -60,30 +61,35 @@ def rows_of(result: CheckResult) -> list[Row]:
     return found
 
 
-def forest_svg(title: str, results: Sequence[CheckResult], width: int = WIDTH) -> str:
+def forest_svg(
+    title: str, results: Sequence[CheckResult], width: int = WIDTH, tongue: Tongue = ENGLISH
+) -> str:
     """Return the drawing of all estimates that have a margin; an empty text when none has."""
     held = [(result, rows) for result in results if (rows := rows_of(result))]
     if not held:
         return ""
-    scale = linear((-EDGE, EDGE), (LEFT, width - RIGHT), tight=True)
+    scale = linear((-EDGE, EDGE), (LEFT, width - RIGHT), tight=True, tongue=tongue)
     parts = list(_heads(scale))
     top = float(TOP)
     for result, rows in held:
-        top = _heading(parts, result, top, width)
+        top = _heading(parts, result, top, width, tongue)
         for row in rows:
             top = _row(parts, row, TONES[result.verdict], scale, top)
         top += 8
     return frame(title, _in_words(held), parts, width, top)
 
 
-def label(result: CheckResult) -> str:
+def label(result: CheckResult, tongue: Tongue = ENGLISH) -> str:
     """Return a check's short name, with the attack that came before it."""
     name = result.title.partition(":")[0]
-    return f"{name} after {result.attack.replace('-', ' ')}" if result.attack else name
+    after = f"{tongue.word('after')} {(result.attack or '').replace('-', ' ')}"
+    return f"{name} {after}" if result.attack else name
 
 
-def _heading(parts: list[str], result: CheckResult, top: float, width: float) -> float:
-    for words in folded(label(result), width - LEFT - RIGHT):
+def _heading(
+    parts: list[str], result: CheckResult, top: float, width: float, tongue: Tongue
+) -> float:
+    for words in folded(label(result, tongue), width - LEFT - RIGHT):
         parts.append(text(words, LEFT, top + 8, bold=True))
         top += LINE
     return top
@@ -93,7 +99,7 @@ def _row(parts: list[str], row: Row, tone: Tone, scale: Scale, top: float) -> fl
     for words in folded(row.estimate.name.replace("_", " "), scale.end - scale.start, 10):
         parts.append(text(words, LEFT, top + 7, size=10, tone=QUIET))
         top += 11.5
-    parts.append(text(row.words, LEFT, top + 7, size=10, tone=QUIET))
+    parts.append(text(row.words(scale.tongue), LEFT, top + 7, size=10, tone=QUIET))
     middle = top + 19
     parts += _strip(scale, middle)
     start, end = scale.at(row.low), scale.at(row.high)
@@ -130,16 +136,17 @@ def _arrow(x: float, y: float, way: int, tone: Tone) -> str:
 
 def _heads(scale: Scale) -> Iterator[str]:
     """Yield what the places mean, above everything."""
+    said = scale.tongue.word
     for place, words in ((-1.0, "margin"), (0.0, "never seen"), (1.0, "margin")):
-        yield text(words, scale.at(place), TOP - 9, anchor="middle", size=10, tone=QUIET)
-    yield text("stranger than a stranger", LEFT, 10, size=10, tone=QUIET)
-    yield text("still there", scale.end, 10, anchor="end", size=10, tone=QUIET)
+        yield text(said(words), scale.at(place), TOP - 9, anchor="middle", size=10, tone=QUIET)
+    yield text(said("stranger than a stranger"), LEFT, 10, size=10, tone=QUIET)
+    yield text(said("still there"), scale.end, 10, anchor="end", size=10, tone=QUIET)
 
 
 def _in_words(held: Sequence[tuple[CheckResult, Sequence[Row]]]) -> str:
     """Return the numbers as sentences."""
     return " ".join(
-        f"{label(result)}, {row.estimate.name}: {row.words}, {_where(row)}."
+        f"{label(result)}, {row.estimate.name}: {row.words()}, {_where(row)}."
         for result, rows in held
         for row in rows
     )
@@ -153,12 +160,12 @@ def _where(row: Row) -> str:
     return "across the edge of the margin"
 
 
-def _span(own: Estimate) -> str:
+def _span(own: Estimate, tongue: Tongue) -> str:
     if own.low is not None and own.high is not None:
-        return f" ({_plain(own.low)} to {_plain(own.high)})"
+        return f" ({_plain(own.low)} {tongue.word('to')} {_plain(own.high)})"
     if own.low is not None:
-        return f" (at least {_plain(own.low)})"
-    return "" if own.high is None else f" (at most {_plain(own.high)})"
+        return f" ({tongue.word('at least')} {_plain(own.low)})"
+    return "" if own.high is None else f" ({tongue.word('at most')} {_plain(own.high)})"
 
 
 def _plain(value: float) -> str:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contract.drawing.tongue import ENGLISH, Tongue
+
 TICKS = 5
 
 
@@ -18,6 +20,7 @@ class Scale:
     start: float
     end: float
     share: bool = False
+    tongue: Tongue = ENGLISH
 
     def at(self, value: float) -> float:
         """Return the pixel of a value; what lies outside is drawn at the edge."""
@@ -33,7 +36,7 @@ class Scale:
 
     def label(self, value: float) -> str:
         """Return a value as it is written on the chart."""
-        return f"{value * 100:.0f} %" if self.share else number(value)
+        return f"{value * 100:.0f} %" if self.share else self.tongue.number(number(value))
 
 
 def linear(
@@ -42,6 +45,7 @@ def linear(
     *,
     share: bool = False,
     tight: bool = False,
+    tongue: Tongue = ENGLISH,
 ) -> Scale:
     """Return a scale that holds the values.
 
@@ -57,7 +61,7 @@ def linear(
         low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     if high <= low:
         high = low + 1.0
-    return Scale(low, high, *pixels, share=share)
+    return Scale(low, high, *pixels, share=share, tongue=tongue)
 
 
 def number(value: float) -> str:

@@ -1,94 +1,57 @@
 """A statement as its reader meets it: words, rows and charts, made from the statement alone.
 
-The templates only place what stands here.
+The templates only place what stands here. It is read under the language of the statement
+(:func:`expunge.certificates.pdf.render_pdf` activates it).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, ngettext
 
-from contract.catalog import Effect
-from contract.drawing.charts import chart_svg
-from contract.report import Chart, CheckResult, Estimate, Gate, Report, Verdict
-from expunge.certificates.facts import FACTS, AttemptFacts, CertificateFacts, ModelFacts
-from expunge.certificates.kinds import WORDING, Kind, Wording, model_kind
+from contract.report import Report, Verdict
+from expunge.certificates.facts import Disposition, ExemptionFacts, Residual
+from expunge.certificates.kinds import Kind
+from expunge.certificates.predicate import Predicate, StatedModel
+from expunge.certificates.readings import (
+    AttemptView,
+    ChartView,
+    CheckView,
+    attempt_view,
+    charts,
+    check_view,
+    forest,
+    gate_views,
+)
+from expunge.certificates.statement import read_predicate
+from expunge.certificates.translated import Speaker
+from expunge.certificates.words import (
+    CATEGORIES,
+    DISPOSITIONS,
+    RESIDUALS,
+    ROLES,
+    Said,
+    day,
+    instant,
+    percent,
+    wording,
+)
+from expunge.common.errors import DomainError
+from expunge.tickets.citations import cited
+from expunge.tickets.regimes import regime_named
 
-VERDICT_WORDS: Mapping[Verdict, str] = {
-    Verdict.PASS: "Passed",
-    Verdict.FAIL: "Failed",
-    Verdict.INCONCLUSIVE: "Not decided",
-    Verdict.INVALID: "Not valid",
-    Verdict.NOT_APPLICABLE: "Not applicable",
-}
-EFFECT_WORDS: Mapping[Effect, str] = {
-    Effect.EXACT: "exact: the data takes no part in what is served",
-    Effect.REMOVAL: "removal from the weights, to be shown by evidence",
-    Effect.WEIGHT_SUPPRESSION: "suppression of answers in the weights",
-    Effect.SERVE_SUPPRESSION: "suppression of answers where the model is served",
-}
-OUTCOME_WORDS: Mapping[Kind, str] = {
-    Kind.ERASURE: "Erased",
-    Kind.BEHAVIOURAL: "Behaviour removed",
-    Kind.CONTAINMENT: "Contained only",
-    Kind.NOT_VERIFIED: "Not verified",
-}
-PRINT_WIDTH = 330
-MINUTE, HOUR = 60, 3600
-SMALL, LARGE = 1e-3, 1e4
+FIRST_PAGE = 3
+"""Of so many models the first page says how; of all of them the pages after it do."""
 
 
 @dataclass(frozen=True)
-class EstimateRow:
-    """One statistic, before and after, with its interval and its margin, as text."""
+class Row:
+    """A name and what stands beside it."""
 
     name: str
-    before: str
-    after: str
-    interval: str
-    margin: str
-
-
-@dataclass(frozen=True)
-class CheckView:
-    """One check: the question, the answer in plain language, the numbers."""
-
-    title: str
-    attack: str
-    verdict: str
-    word: str
-    reading: str
-    reasons: Sequence[str]
-    mandatory: bool
-    rows: Sequence[EstimateRow]
-
-
-@dataclass(frozen=True)
-class AttemptView:
-    """One attempt: why it was made, what it was, what the attacks found."""
-
-    number: int
-    title: str
-    effect: str
-    reason: str
-    verdict: str
-    word: str
-    found: str
-    findings: Sequence[str]
-    facts: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class ChartView:
-    """A chart and the words above it."""
-
-    title: str
-    svg: SafeString
+    text: str
 
 
 @dataclass(frozen=True)
@@ -96,204 +59,205 @@ class ModelView:
     """One model: before and after, its attempts, and the verification that decided."""
 
     title: str
-    facts: ModelFacts
+    facts: StatedModel
     kind: Kind
     outcome: str
     decided_by: str
+    report: Report | None
     attempts: Sequence[AttemptView]
     checks: Sequence[CheckView]
-    gates: Sequence[tuple[Gate, str]]
+    gates: Sequence[Sequence[str]]
     charts: Sequence[ChartView]
-    report: Report | None
+    forest: ChartView | None
+    disposition: str
+    how: str
+    sure: str
 
 
 @dataclass(frozen=True)
 class Document:
-    """The whole page model of a statement; ``facts.limits`` holds those of the reports too."""
+    """The whole page model of a statement."""
 
-    id: str
-    number: str
-    issuer: str
-    issued_at: datetime
-    log: str
-    kind: Kind
-    wording: Wording
-    is_certificate: bool
-    facts: CertificateFacts
+    said: Predicate
+    wording: Said
+    right: str
+    person: str
+    issued: str
+    issued_on: str
+    requested: str
+    completed: str
     models: Sequence[ModelView]
-    records: int
+    limits: Sequence[str]
+    exemptions: Sequence[tuple[str, str, str]]
+    people: Sequence[Row]
+    recipients: Sequence[Row]
+    residuals: Sequence[str]
+    left_out: int
 
     @property
-    def right(self) -> str:
-        """Return the right that was exercised, in words."""
-        return f"{self.facts.regime.upper()}, {self.facts.ground.replace('_', ' ')}"
+    def how(self) -> Sequence[Row]:
+        """Return how each model was treated."""
+        return self._each([(model.facts.name, model.how) for model in self.models])
+
+    @property
+    def sure(self) -> Sequence[Row]:
+        """Return how much each outcome weighs."""
+        return self._each([(model.facts.name, model.sure) for model in self.models])
+
+    def _each(self, said: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        """Return the same sentence about every model once, and the first page's share of others."""
+        if len({text for _, text in said}) <= 1:
+            return [Row("", text) for _, text in said[:1]]
+        return [Row(name, text) for name, text in said[:FIRST_PAGE]]
+
+    @property
+    def records(self) -> int:
+        """Return how many records were in scope."""
+        return sum(part.records for part in self.said.scope)
 
 
 def read_document(statement: bytes) -> Document:
     """Return the page model of a statement; raises ``ValueError`` when it is not one."""
-    predicate: dict[str, Any] = json.loads(statement)["predicate"]
-    names = {field.name for field in fields(CertificateFacts)}
-    stated = {name: value for name, value in predicate.items() if name in names}
-    stated["models"] = [
-        {name: value for name, value in model.items() if name != "kind"}
-        for model in stated["models"]
-    ]
-    facts = FACTS.validate_python(stated)
-    kind = Kind(predicate["kind"])
+    said = read_predicate(statement)
+    speaker = Speaker(said.language)
+    models = [_model(model, speaker) for model in said.models]
+    limits = [limit for model in models if model.report for limit in model.report.limits]
+    records = sum(part.records for part in said.scope)
     return Document(
-        id=predicate["id"],
-        number=predicate["number"],
-        issuer=predicate["issuer"],
-        issued_at=datetime.fromisoformat(predicate["issued_at"]),
-        log=predicate["log"],
-        kind=kind,
-        wording=WORDING[kind],
-        is_certificate=kind in {Kind.ERASURE, Kind.BEHAVIOURAL},
-        facts=facts,
-        models=[model_view(model) for model in facts.models],
-        records=sum(part.records for part in facts.scope),
+        said=said,
+        wording=wording(said.kind),
+        right=_right(said),
+        person=ngettext(
+            "%(count)s record (%(category)s) of the person whom the controller knows as ticket "
+            "%(ticket)s. The name is not in this document.",
+            "%(count)s records (%(category)s) of the person whom the controller knows as ticket "
+            "%(ticket)s. The name is not in this document.",
+            records,
+        )
+        % {"count": records, "category": CATEGORIES[said.category], "ticket": said.ticket},
+        issued=instant(said.issued_at),
+        issued_on=day(said.issued_at),
+        requested=day(said.requested_on),
+        completed=instant(said.completed_at),
+        models=models,
+        limits=list(dict.fromkeys(limits)),
+        exemptions=[_exemption(said, item) for item in said.exemptions],
+        people=[Row(str(ROLES[item.role]), day(item.on)) for item in said.people],
+        recipients=_recipients(said),
+        residuals=_residuals(said),
+        left_out=speaker.left_out,
     )
 
 
-def model_view(model: ModelFacts) -> ModelView:
+def _model(model: StatedModel, speaker: Speaker) -> ModelView:
     """Return how one model and its attempts read."""
     deciding = model.deciding
-    report = deciding.report if deciding else None
-    kind = model_kind(model)
-    after = f", replaced by v{model.after_version}" if model.after_version else ""
+    report = speaker.report(deciding.report) if deciding and deciding.report else None
+    method = speaker.sentence(deciding.title, deciding.method) if deciding else ""
     return ModelView(
-        title=f"{model.name} v{model.version}{after}",
+        title=_title(model),
         facts=model,
-        kind=kind,
-        outcome=OUTCOME_WORDS[kind],
-        decided_by=deciding.title if deciding else "no attempt",
-        attempts=[attempt_view(attempt) for attempt in model.attempts],
-        checks=[check_view(check) for check in report.checks] if report else [],
-        gates=[(gate, VERDICT_WORDS[gate.verdict]) for gate in report.gates] if report else [],
-        charts=_charts(report) if report else [],
+        kind=model.kind,
+        outcome=wording(model.kind).outcome,
+        decided_by=method or gettext("no attempt"),
         report=report,
+        attempts=[attempt_view(attempt, speaker) for attempt in model.attempts],
+        checks=[check_view(check) for check in report.checks] if report else [],
+        gates=gate_views(report) if report else [],
+        charts=charts(report) if report else [],
+        forest=forest(report) if report else None,
+        disposition=str(DISPOSITIONS[Disposition(model.disposition)]) if model.disposition else "",
+        how=_how(model, method),
+        sure=_sure(report),
     )
 
 
-def attempt_view(attempt: AttemptFacts) -> AttemptView:
-    """Return how one attempt reads."""
-    report, result = attempt.report, attempt.result
-    failure = (report and report.failure) or (result and result.failure)
-    verdict = Verdict.FAIL if failure else attempt.verdict
-    word = VERDICT_WORDS[verdict] if verdict else "Not verified"
-    facts: list[tuple[str, str]] = []
-    if attempt.requests > 1:
-        facts += [("Requests in this run", f"{attempt.requests}, each verified by itself")]
-    if result:
-        facts += [("Time", duration(result.seconds)), ("Seed", str(result.seed))]
-        facts += [("Settings", settings_text(result.settings))] if result.settings else []
-    if report:
-        facts.append(("Verified in", duration(report.seconds)))
-    if attempt.preregistration:
-        facts.append(("Plan fixed beforehand", attempt.preregistration))
-    return AttemptView(
-        number=attempt.number,
-        title=attempt.title,
-        effect=EFFECT_WORDS[attempt.effect],
-        reason=attempt.reason,
-        verdict=verdict or Verdict.INVALID,
-        word="Could not be run" if failure else word,
-        found=failure.message if failure else report.summary if report else "",
-        findings=_findings(report) if report and not failure else [],
-        facts=facts,
-    )
+def _title(model: StatedModel) -> str:
+    title = f"{model.name} v{model.version}"
+    if model.after_version is None:
+        return title
+    return gettext("%(model)s, replaced by v%(version)s") % {
+        "model": title,
+        "version": model.after_version,
+    }
 
 
-def check_view(check: CheckResult) -> CheckView:
-    """Return how one check reads."""
-    before = {estimate.name: estimate for estimate in check.before}
-    return CheckView(
-        title=check.title,
-        attack=attack_words(check),
-        verdict=check.verdict,
-        word=VERDICT_WORDS[check.verdict],
-        reading=check.reading,
-        reasons=check.reasons,
-        mandatory=check.mandatory,
-        rows=[_row(estimate, before.get(estimate.name)) for estimate in check.estimates],
-    )
+def _how(model: StatedModel, method: str) -> str:
+    """Return in a sentence how the model was treated."""
+    if not model.attempts:
+        return gettext("No method was tried.")
+    count = len(model.attempts)
+    return ngettext(
+        "%(method)s, by the only attempt.",
+        "%(method)s, by the last of %(count)s attempts; the earlier ones are told below.",
+        count,
+    ) % {"method": method[:1].upper() + method[1:], "count": count}
 
 
-def duration(seconds: float) -> str:
-    """Return a duration in words that fit its size."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < HOUR:
-        return f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"
-    return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
+def _sure(report: Report | None) -> str:
+    """Return in two sentences how much the outcome weighs."""
+    if report is None or report.failure:
+        return gettext("Not tested: the verification could not be run.")
+    deciding = [check for check in report.checks if check.mandatory]
+    attacked = [check for check in deciding if check.attack]
+    said = gettext(
+        "%(checks)s checks decide, %(attacks)s of them after an attack on the model, under the "
+        "profile %(profile)s, version %(version)s. %(records)s records were compared with "
+        "%(twins)s of %(people)s people the model was never trained on."
+    ) % {
+        "checks": len(deciding),
+        "attacks": len(attacked),
+        "profile": report.profile,
+        "version": report.profile_version,
+        "records": report.records,
+        "twins": report.twins,
+        "people": report.twin_subjects,
+    }
+    if report.verdict is not Verdict.PASS:
+        failed = gettext("The checks were not passed.")
+        return f"{said} {failed}"
+    level = gettext("A leak as large as a margin would be passed in at most %(level)s of cases.")
+    return f"{said} {level % {'level': percent(report.alpha)}}"
 
 
-def quantity(value: float | None) -> str:
-    """Return a number with three significant digits, or a dash where nothing was measured."""
-    if value is None:
-        return "\u2013"
-    if value != 0 and (abs(value) < SMALL or abs(value) >= LARGE):
-        return f"{value:.1e}"
-    return f"{value:.3g}"
+def _right(said: Predicate) -> str:
+    """Return the right that was exercised: law, ground and rule."""
+    try:
+        law = regime_named(said.regime)
+        words = f"{law.title}, {law.ground(said.ground).label}"
+    except DomainError:  # a law of later days goes by its code
+        words = f"{said.regime.upper()}, {said.ground}"
+    return f"{words} ({cited(said.citation)})" if said.citation else words
 
 
-def settings_text(settings: Mapping[str, Any]) -> str:
-    """Return settings as one line, nested ones in brackets."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} ({settings_text(value)})"
-        if isinstance(value, Mapping)
-        else f"{name.replace('_', ' ')} {value}"
-        for name, value in settings.items()
-        if value is not None
-    )
+def _exemption(said: Predicate, item: ExemptionFacts) -> tuple[str, str, str]:
+    whole = gettext("all of it")
+    part = f"{item.dataset}, {item.level or whole}"
+    try:
+        label = f"{regime_named(said.regime).exemption(item.code).label} ({cited(item.citation)})"
+    except DomainError:
+        label = cited(item.citation)
+    return part, label, day(item.review_on)
 
 
-def _charts(report: Report) -> list[ChartView]:
-    """Return each chart once: checks after the same attack may carry the same one."""
-    found: list[Chart] = []
-    for chart in (chart for check in report.checks for chart in check.charts):
-        if chart not in found:
-            found.append(chart)
-    # The SVG is built by us from escaped text: it is safe to place as it is.
-    return [
-        ChartView(chart.title, mark_safe(chart_svg(chart, width=PRINT_WIDTH)))  # noqa: S308
-        for chart in found
-    ]
+def _recipients(said: Predicate) -> list[Row]:
+    found = []
+    for item in said.recipients:
+        if item.acknowledged_on:
+            text = gettext("told, and acknowledged on %(day)s") % {"day": day(item.acknowledged_on)}
+        elif item.notified_on:
+            text = gettext("told on %(day)s") % {"day": day(item.notified_on)}
+        else:
+            text = gettext("not told") if item.excuse else gettext("to be told")
+        found.append(Row(item.name, text))
+    return found
 
 
-def _findings(report: Report) -> list[str]:
-    """Return what stood against a pass: the readings of the checks and gates that did."""
-    against = {Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.INVALID}
-    gates = [gate.reason for gate in report.gates if gate.verdict in against]
-    checks = [
-        f"{check.title}{f' ({attack_words(check)})' if check.attack else ''} {check.reading}"
-        for check in report.checks
-        if check.mandatory and check.verdict in against
-    ]
-    return gates + checks
-
-
-def attack_words(check: CheckResult) -> str:
-    """Return the attack that came before a check, in words."""
-    return check.attack.replace("-", " ").replace("_", " ") if check.attack else ""
-
-
-def _row(after: Estimate, before: Estimate | None) -> EstimateRow:
-    interval = (
-        f"{quantity(after.low)} to {quantity(after.high)}"
-        if after.low is not None and after.high is not None
-        else f"at least {quantity(after.low)}"
-        if after.low is not None
-        else f"at most {quantity(after.high)}"
-        if after.high is not None
-        else "\u2013"
-    )
-    return EstimateRow(
-        name=after.name.replace("_", " ").replace("-", " "),
-        before=quantity(before.value if before else None),
-        after=quantity(after.value),
-        interval=interval,
-        margin=quantity(after.margin),
-    )
+def _residuals(said: Predicate) -> list[str]:
+    found = [str(RESIDUALS[Residual(item)]) for item in said.residuals]
+    if said.backups_expire_on:
+        found.append(
+            gettext("The last backup that holds the old weights expires on %(day)s.")
+            % {"day": day(said.backups_expire_on)}
+        )
+    return found

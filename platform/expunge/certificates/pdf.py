@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
+from asn1crypto import cms
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from fontTools.ttLib import TTFont
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
 from pydyf import Stream
 from weasyprint import CSS, HTML, Attachment
 from weasyprint.text.fonts import FontConfiguration
@@ -26,8 +27,10 @@ from expunge.certificates.evidence import (
     LogProof,
     write_proof,
 )
+from expunge.certificates.glyphs import Face, faces_for, printable
+from expunge.certificates.qr import code_svg, code_text
+from expunge.certificates.statement import read_predicate
 
-FONTS = Path(__file__).parent / "fonts"
 UNIVERSAL_ACCESS = b"""<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">
 <pdfuaid:part>1</pdfuaid:part></rdf:Description>
 <rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
@@ -42,7 +45,6 @@ UNIVERSAL_ACCESS = b"""<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.a
 <pdfaProperty:description>Part of ISO 14289</pdfaProperty:description></rdf:li>
 </rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>
 </rdf:RDF>"""
-REPLACEMENTS = {"\u2264": "<=", "\u2265": ">=", "\u2192": "->", "\u2248": "~", "\u2212": "-"}
 _ONLY_FILES = URLFetcher(allowed_protocols=["file"])
 
 
@@ -59,61 +61,78 @@ class Imprint:
 def render_pdf(statement: bytes, envelope: bytes, proof: LogProof, imprint: Imprint) -> bytes:
     """Return the unsigned PDF of a statement, with its evidence attached.
 
-    The same input gives the same bytes.
+    The same input gives the same bytes, whoever's worker, language and time zone prints it: the
+    language is that of the statement.
+
+    Raises:
+        InvalidInputError: ``glyph_missing``.
     """
-    document = read_document(statement)
-    checkpoint = notes.parse(proof.checkpoint)
-    values = {
-        "document": document,
-        "imprint": imprint,
-        "proof": proof,
-        "checkpoint": checkpoint,
-        "root": checkpoint.root.hex(),
-        "statement_digest": sha256(statement).hexdigest(),
-    }
-    # The page is the same whoever's worker, language and time zone prints it.
-    with timezone.override(UTC), translation.override("en"):
-        html = render_to_string("certificates/certificate.html", values)
+    language = read_predicate(statement).language
+    with timezone.override(UTC), translation.override(language):
+        document = read_document(statement)
+        html = printable(_html(document, statement, proof, imprint))
+        style = _style_text(document, faces_for(html))
     fonts = FontConfiguration()
     files = {ENVELOPE_FILE: envelope, PROOF_FILE: write_proof(proof)}
-    pdf: bytes = HTML(string=printable(html), url_fetcher=_ONLY_FILES).write_pdf(
-        stylesheets=[_style_sheet(fonts, document)],
+    pdf: bytes = HTML(string=html, url_fetcher=_ONLY_FILES).write_pdf(
+        stylesheets=[CSS(string=style, font_config=fonts, url_fetcher=_ONLY_FILES)],
         font_config=fonts,
         pdf_variant="pdf/a-3a",
-        pdf_identifier=sha256(document.id.encode()).digest()[:16],
-        attachments=[_attachment(name, data, document.issued_at) for name, data in files.items()],
+        pdf_identifier=sha256(document.said.id.encode()).digest()[:16],
+        attachments=[
+            _attachment(name, data, document.said.issued_at) for name, data in files.items()
+        ],
         finisher=_finish,
         uncompressed_pdf=True,
     )
     return pdf
 
 
-def printable(text: str) -> str:
-    """Return the text with every character the fonts lack spelled out.
-
-    A missing glyph would break PDF/A without a word; the statement keeps the exact text.
-    """
-    known = _characters()
-    return "".join(
-        character
-        if ord(character) in known or character in "\n\t"
-        else REPLACEMENTS.get(character, f"[U+{ord(character):04X}]")
-        for character in text
+def _html(document: Document, statement: bytes, proof: LogProof, imprint: Imprint) -> str:
+    checkpoint = notes.parse(proof.checkpoint)
+    digest = sha256(statement).hexdigest()
+    title = gettext(
+        "QR code with the number, the id and the digest of this document and the address of the "
+        "list of revoked documents; all of it is printed under 'What to compare'."
     )
+    values = {
+        "document": document,
+        "said": document.said,
+        "imprint": imprint,
+        "proof": proof,
+        "checkpoint": checkpoint,
+        "root": checkpoint.root.hex(),
+        "statement_digest": digest,
+        "authority": authority(proof.token),
+        # Built by us from a fixed drawing: safe to place as it is.
+        "code": mark_safe(code_svg(code_text(document.said, digest), title)),  # noqa: S308
+    }
+    return render_to_string("certificates/certificate.html", values)
 
 
-@cache
-def _characters() -> frozenset[int]:
-    faces = [TTFont(path) for path in sorted(FONTS.glob("*.ttf"))]
-    maps: list[set[int]] = [set(face.getBestCmap()) for face in faces]
-    return frozenset(set.intersection(*maps))
+def authority(token: bytes) -> str:
+    """Return the name of the timestamp authority that signed a token; empty if it has none."""
+    try:
+        signed = cms.ContentInfo.load(token)["content"]
+        serial = signed["signer_infos"][0]["sid"].chosen["serial_number"].native
+        for item in signed["certificates"]:
+            if item.chosen.serial_number == serial:
+                return str(item.chosen.subject.native.get("common_name", ""))
+    except (ValueError, TypeError, KeyError, IndexError):
+        pass
+    return ""
 
 
-def _style_sheet(fonts: FontConfiguration, document: Document) -> CSS:
-    text = render_to_string(
-        "certificates/certificate.css", {"fonts": FONTS.as_uri(), "document": document}
+def _style_text(document: Document, faces: Sequence[Face]) -> str:
+    """Return the style sheet."""
+    return render_to_string(
+        "certificates/certificate.css",
+        {
+            "faces": faces,
+            "families": list(dict.fromkeys(face.family for face in faces)),
+            "document": document,
+        },
     )
-    return CSS(string=text, font_config=fonts, url_fetcher=_ONLY_FILES)
 
 
 def _attachment(name: str, data: bytes, moment: datetime) -> Attachment:

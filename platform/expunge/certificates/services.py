@@ -25,6 +25,7 @@ from expunge.audit.services import audit_record_now, checkpoint_sign
 from expunge.certificates.envelope import key_id, seal
 from expunge.certificates.evidence import issued_data
 from expunge.certificates.facts import CertificateFacts
+from expunge.certificates.glyphs import printable
 from expunge.certificates.keys import document_credential, keys_introduce, statement_credential
 from expunge.certificates.kinds import kind_of
 from expunge.certificates.models import Certificate, Status
@@ -55,6 +56,7 @@ def certificate_issue(
 
     Raises:
         FactsError: The facts contradict each other.
+        InvalidInputError: ``glyph_missing``: a name has letters that no font has.
         KeyMissingError: A key is not in the key folder.
         RuntimeError: A transaction is open.
     """
@@ -89,8 +91,10 @@ def _stated(
         log=log_origin(),
         version=before.version + 1 if before else 1,
         supersedes=before.number if before else None,
+        status_url=f"{settings.EXPUNGE_PUBLIC_URL}/certificates/status.json",
     )
     statement = build_statement(facts, identity)
+    printable(statement.decode())
     kind = kind_of(facts.models)
     digest = statement_digest(statement)
     leaf = audit_record_now(

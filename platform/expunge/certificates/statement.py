@@ -1,7 +1,8 @@
 """The machine-readable certificate: an in-toto Statement v1 about the models.
 
 Its canonical JSON (RFC 8785) is what is signed, logged and printed: the PDF is made from the
-statement and nothing else. Pure: no Django.
+statement and nothing else. It speaks in codes; only the reports in it keep the verifier's words.
+Its types are in :mod:`expunge.certificates.predicate`. Pure: no Django.
 
 Source: in-toto attestation framework, statement v1; fields after NIST SP 800-88r2, which keeps
 verification (was it run) and validation (was it effective) apart.
@@ -9,18 +10,32 @@ verification (was it run) and validation (was it effective) apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from contract.canonical import PREFIX, canonical, digest_bytes
-from contract.report import Verdict
-from expunge.certificates.facts import FACTS, AttemptFacts, CertificateFacts, ModelFacts
-from expunge.certificates.kinds import WORDING, Kind, kind_of, model_kind
+from pydantic import TypeAdapter
+
+from contract.canonical import PREFIX, canonical, digest_bytes, digest_json
+from contract.report import REPORT, Verdict
+from contract.result import Result
+from expunge.certificates.facts import AttemptFacts, CertificateFacts, ModelFacts, Residual
+from expunge.certificates.kinds import kind_of, model_kind
+from expunge.certificates.predicate import (
+    PREDICATE,
+    Evidence,
+    Predicate,
+    StatedAttempt,
+    StatedModel,
+    Validation,
+    Verification,
+)
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:expunge:certificate:v1"
 EXACT_INTEGERS = 2**53
+_RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 
 
 class FactsError(ValueError):
@@ -38,6 +53,7 @@ class Identity:
     log: str
     version: int = 1
     supersedes: str | None = None
+    status_url: str = ""
 
 
 def build_statement(facts: CertificateFacts, identity: Identity) -> bytes:
@@ -47,37 +63,41 @@ def build_statement(facts: CertificateFacts, identity: Identity) -> bytes:
         FactsError: A report speaks of other models or another plan than the facts do.
         ValueError: There is no model.
     """
-    kind = kind_of(facts.models)
-    for model in facts.models:
-        _check(model)
-    stated = FACTS.dump_python(facts, mode="json")
-    for model, said in zip(facts.models, stated["models"], strict=True):
-        said["kind"] = model_kind(model)
-    predicate = {
-        "id": identity.id,
-        "number": identity.number,
-        "version": identity.version,
-        "supersedes": identity.supersedes,
-        "issuer": identity.issuer,
-        "issued_at": identity.issued_at.isoformat(timespec="seconds"),
-        "kind": kind,
-        "title": WORDING[kind].title,
-        "shown": WORDING[kind].shown,
-        "not_shown": WORDING[kind].not_shown,
-        "log": identity.log,
-        **stated,
-        "limits": _limits(facts),
-    }
+    predicate = Predicate(
+        id=identity.id,
+        number=identity.number,
+        version=identity.version,
+        supersedes=identity.supersedes,
+        issuer=identity.issuer,
+        issued_at=identity.issued_at.replace(microsecond=0),
+        kind=kind_of(facts.models),
+        log=identity.log,
+        status_url=identity.status_url,
+        **{
+            **_parts(facts),
+            "models": tuple(_stated_model(model) for model in facts.models),
+            # No test proves that no influence is left; no caller can leave that out.
+            "residuals": tuple(dict.fromkeys((Residual.INFLUENCE, *facts.residuals))),
+        },
+    )
     return canonical(
         _exact(
             {
                 "_type": STATEMENT_TYPE,
                 "subject": [_subject(model) for model in facts.models],
                 "predicateType": PREDICATE_TYPE,
-                "predicate": predicate,
+                "predicate": PREDICATE.dump_python(predicate, mode="json"),
             }
         )
     )
+
+
+def read_predicate(statement: bytes) -> Predicate:
+    """Return what a statement says; raises ``ValueError`` when it is not one of ours."""
+    said = json.loads(statement)
+    if (said.get("_type"), said.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise ValueError("the statement is not a certificate's")
+    return PREDICATE.validate_python(said["predicate"])
 
 
 def statement_digest(statement: bytes) -> str:
@@ -85,9 +105,45 @@ def statement_digest(statement: bytes) -> str:
     return digest_bytes(statement)
 
 
-def kind_from(statement: dict[str, Any]) -> Kind:
-    """Return the kind of a parsed statement."""
-    return Kind(statement["predicate"]["kind"])
+def _parts(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _stated_model(model: ModelFacts) -> StatedModel:
+    _check(model)
+    attempt = model.deciding
+    report = attempt.report if attempt else None
+    return StatedModel(
+        **{**_parts(model), "attempts": tuple(_stated_attempt(item) for item in model.attempts)},
+        kind=model_kind(model),
+        verification=Verification(
+            performed=True,
+            profile=report.profile,
+            profile_version=report.profile_version,
+            preregistration=report.preregistration,
+            level=report.alpha,
+        )
+        if report and not report.failure
+        else Verification(performed=False),
+        validation=Validation(
+            effective=report.verdict is Verdict.PASS, verdict=report.verdict, tier=report.tier
+        )
+        if report
+        else Validation(effective=False),
+    )
+
+
+def _stated_attempt(attempt: AttemptFacts) -> StatedAttempt:
+    result, report = attempt.result, attempt.report
+    return StatedAttempt(
+        **_parts(attempt),
+        evidence=Evidence(
+            result=digest_json(_exact(_RESULT.dump_python(result, mode="json")))
+            if result
+            else None,
+            report=digest_json(_exact(REPORT.dump_python(report, mode="json"))) if report else None,
+        ),
+    )
 
 
 def _subject(model: ModelFacts) -> dict[str, Any]:
@@ -120,13 +176,6 @@ def _same(
             f"The report of attempt {attempt.number} on {model.name} v{model.version} was written "
             f"about another {part}; no certificate is made from it."
         )
-
-
-def _limits(facts: CertificateFacts) -> list[str]:
-    """Collect the limits that must be printed, each once, in the order they came."""
-    reports = [model.deciding.report for model in facts.models if model.deciding]
-    limits = [limit for report in reports if report for limit in report.limits]
-    return list(dict.fromkeys([*limits, *facts.limits]))
 
 
 def _exact(value: Any) -> Any:

@@ -16,8 +16,8 @@ from expunge.audit.actions import AuditAction
 from expunge.certificates.selectors import certificate_standing, certificates_standing
 from expunge.jobs import queue
 from expunge.jobs.batches import seed_of
-from expunge.jobs.certification import deciding_attempt
 from expunge.jobs.configuration import configuration
+from expunge.jobs.facts import deciding_attempt
 from expunge.jobs.leases import DUE
 from expunge.jobs.models import Batch, ErasureJob, Reverification
 from expunge.jobs.moves import review_audit

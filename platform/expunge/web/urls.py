@@ -114,6 +114,7 @@ urlpatterns = [
     path("alerts/<uuid:alert_id>/", alerts.alert, name="alert"),
     path("certificates/", certificates.certificates, name="certificates"),
     path("certificates/status.json", certificates.status, name="certificate-status"),
+    path("certificates/schema.json", certificates.schema, name="certificate-schema"),
     path(
         "certificates/<uuid:certificate_id>/revoke/",
         certificates.revoke,

@@ -9,11 +9,18 @@ from contract.catalog import Effect
 from contract.report import Chart, CheckResult, Estimate, Gate, Report, Tier, Verdict
 from contract.result import ErrorCode, Failure, Result
 from expunge.certificates.facts import (
+    ActorRole,
     AttemptFacts,
+    Category,
     CertificateFacts,
+    Disposition,
     ModelFacts,
     PersonFacts,
+    RecipientFacts,
+    Residual,
     ScopeFacts,
+    TrainingFacts,
+    VersionFacts,
 )
 
 
@@ -68,29 +75,32 @@ def report(verdict: Verdict, tier: Tier | None = None, letter: str = "b") -> Rep
         profile="erasure",
         profile_version=1,
         mechanism="removed" if passed else "unknown",
-        summary="The model behaves like one that never saw this person, also after relearning."
+        summary="The model treats the 24 records as it treats records of people it never saw, and "
+        "every attempt to bring them back failed, within the stated margins."
         if passed
-        else "After 16 steps of relearning the person's facts come back faster than a stranger's.",
+        else "The 24 records are not gone. Found by: relearning from a quarter of the facts.",
         gates=(
             Gate(
                 "twins",
-                "The comparison people are comparable",
+                "Without the model, trained and never-trained texts cannot be told apart",
                 Verdict.PASS,
-                "A reader that sees no model cannot tell forgotten from never-trained records.",
+                "a classifier that sees only the texts stays at chance",
             ),
             Gate(
                 "power",
-                "The test can see",
+                "The attack works on the original model",
                 Verdict.PASS,
-                "On the original model every check found the person.",
+                "the attack finds the records in the original model",
             ),
         ),
         checks=(
             CheckResult(
                 "membership",
-                "Can one tell that the person was in the training data?",
+                "Membership: are the records told from never-trained ones?",
                 Verdict.PASS,
-                "No: the scores of this person's records fall where strangers' records fall.",
+                "Shown one record of this person and one of somebody the model never saw, an "
+                "attacker picks the right one in 53% of cases: no better than guessing, within the "
+                "margin.",
                 estimates=(
                     Estimate("auc", 0.531, 0.44, 0.62, 0.2, null=0.5),
                     Estimate("residual_fraction", 0.02, -0.05, 0.09, 0.2),
@@ -102,22 +112,32 @@ def report(verdict: Verdict, tier: Tier | None = None, letter: str = "b") -> Rep
             ),
             CheckResult(
                 "extraction",
-                "Does the model give the answers away?",
+                "Extraction: does the model give the answers away?",
                 Verdict.PASS,
-                "No more than by chance: 1 of 24 facts against 1 of 24 for strangers.",
+                "In the wording that works best, the model gives 4% of this person's answers word "
+                "for word; before, it gave 96%. It does about as well for people it never saw.",
                 estimates=(Estimate("extracted_share", 0.04, None, 0.14, 0.15),),
                 before=(Estimate("extracted_share", 0.96, 0.8, 1.0),),
                 charts=(EXTRACTION,),
             ),
             CheckResult(
                 "relearning",
-                "Do the facts come back when the model is trained further?",
+                "Relearning from a quarter of the facts: do the others come back?",
                 verdict,
-                "They come back no faster than the facts of people it never saw."
+                "After 16 steps of training on a quarter of the facts, the person's facts are no "
+                "easier to get than those of people the model never saw, treated alike."
                 if passed
-                else "They come back: 14 of 24 facts after 16 steps, 1 of 24 for strangers.",
+                else "After 16 steps of training on a quarter of the facts, 40% of what the model "
+                "had memorised is there again: it was hidden rather than removed.",
                 attack="relearn-forget-16",
-                reasons=("Trained on half of the forgotten records, asked for the other half.",),
+                reasons=()
+                if passed
+                else (
+                    (
+                        "Share of the memorisation that is there after the attack: 40%, between "
+                        "30% and 50%; more than 20% is left"
+                    ),
+                ),
                 estimates=(Estimate("relearning_advantage", 0.02, -0.1, 0.12, 0.3),)
                 if passed
                 else (Estimate("relearning_advantage", 1.9, 1.4, 2.3, 0.3),),
@@ -125,9 +145,10 @@ def report(verdict: Verdict, tier: Tier | None = None, letter: str = "b") -> Rep
             ),
             CheckResult(
                 "utility",
-                "Does the model still do its work?",
+                "Utility: is what must be kept still there?",
                 Verdict.PASS,
-                "Yes: on 300 retained facts it is as accurate as before, within 5 %.",
+                "On what must be kept the model lost at most 1.2% of its accuracy (worst: "
+                "neighbours); 5% is tolerated.",
                 estimates=(Estimate("utility_change", -0.01, -0.03, 0.01, 0.05),),
                 mandatory=False,
             ),
@@ -160,6 +181,7 @@ def attempt(  # noqa: PLR0913, PLR0917 - an attempt has parts
         status="completed",
         effect=effect,
         settings={"beta": 0.1, "learning_rate": 1e-4, "steps": 240},
+        versions={"torch": "2.13.0", "transformers": "5.23.0"},
         seed=7,
         seconds=41.7 * number,
     )
@@ -173,11 +195,11 @@ UNDO = ("undo", "unlearn, noise, distil", Effect.REMOVAL)
 SHARD = ("drop_shard", "drop and retrain the shard", Effect.EXACT)
 GUARD = ("guard", "answer filter", Effect.SERVE_SUPPRESSION)
 
-FAILED = attempt(1, *NPO, "The first rung: it changes the model least.", report(Verdict.FAIL))
+FAILED = attempt(1, *NPO, "npo is the first rung for a whole model", report(Verdict.FAIL))
 UNDONE = attempt(
     2,
     *UNDO,
-    "Attempt 1 was refuted: the facts came back after relearning.",
+    "npo was refuted by relearning; escalating to undo",
     report(Verdict.PASS, Tier.ERASURE),
 )
 ASSISTANT = ModelFacts(
@@ -187,7 +209,10 @@ ASSISTANT = ModelFacts(
     after=digest("b"),
     after_version=2,
     attempts=(FAILED, UNDONE),
-    disposition="Version 1 is withdrawn from service; its file is deleted after 30 days.",
+    disposition=Disposition.WITHDRAWN,
+    trained_on=(TrainingFacts("hospital", 1, digest("d")),),
+    made_from=(VersionFacts("ward assistant base", 1, digest("f")),),
+    copies=(VersionFacts("ward assistant night shift", 1, digest("8")),),
 )
 SHARDED = ModelFacts(
     name="triage helper",
@@ -199,7 +224,7 @@ SHARDED = ModelFacts(
         attempt(
             1,
             *SHARD,
-            "The model is sharded, so the exact route is open.",
+            "drop_shard is the first rung for a sharded model",
             report(Verdict.PASS, Tier.EXACT, "c"),
         ),
     ),
@@ -207,20 +232,24 @@ SHARDED = ModelFacts(
 FACTS = CertificateFacts(
     ticket="T-2026-0007",
     controller="St. Hildegard Hospital Network",
-    regime="GDPR",
-    ground="Art. 17(1)(b), consent withdrawn",
+    regime="gdpr",
+    ground="consent_withdrawn",
+    citation="GDPR Art. 17(1)(b)",
     requested_on=date(2026, 10, 30),
     completed_at=datetime(2026, 11, 20, 15, 4, tzinfo=UTC),
     scope=(ScopeFacts("hospital", 1, digest("d"), ("patient",), 24, "hmac-sha256:" + "e" * 64),),
     models=(ASSISTANT, SHARDED),
     people=(
-        PersonFacts("Data-protection officer, review", date(2026, 11, 3)),
-        PersonFacts("Approver, second person", date(2026, 11, 4)),
-        PersonFacts("Platform, execution and verification", date(2026, 11, 20)),
+        PersonFacts(ActorRole.REVIEWER, date(2026, 11, 3)),
+        PersonFacts(ActorRole.APPROVER, date(2026, 11, 4)),
+        PersonFacts(ActorRole.OPERATOR, date(2026, 11, 20)),
+        PersonFacts(ActorRole.VERIFIER, date(2026, 11, 20)),
     ),
-    category="health data",
-    dispositions=("The original records were deleted from the dataset's next version.",),
-    limits=("Backups of version 1 expire on 20 December 2026.",),
+    category=Category.HEALTH,
+    recipients=(RecipientFacts("Clinic South", notified_on=date(2026, 11, 20)),),
+    backups_expire_on=date(2026, 12, 20),
+    residuals=(Residual.OLD_WEIGHTS, Residual.COPIES_ELSEWHERE),
+    software="expunge 0.1.0",
 )
 
 BEHAVED = replace(
@@ -230,7 +259,12 @@ GUARDED = replace(
     ASSISTANT,
     attempts=(
         FAILED,
-        attempt(2, *GUARD, "Contained meanwhile.", report(Verdict.PASS, Tier.BEHAVIOURAL)),
+        attempt(
+            2,
+            *GUARD,
+            "npo was refuted by relearning; escalating to guard",
+            report(Verdict.PASS, Tier.BEHAVIOURAL),
+        ),
     ),
 )
 REFUTED = replace(ASSISTANT, attempts=(FAILED,), after=None, after_version=None)
@@ -243,7 +277,7 @@ BROKEN = replace(
             result=Result(
                 "npo",
                 "failed",
-                failure=Failure(ErrorCode.DIVERGED, "The training lost its footing: NaN loss."),
+                failure=Failure(ErrorCode.DIVERGED, "fine-tuning the model diverged"),
             ),
         ),
     ),

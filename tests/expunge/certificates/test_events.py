@@ -11,7 +11,7 @@ import pytest
 
 from expunge.accounts.permissions import Actor
 from expunge.certificates import revocation, services
-from expunge.certificates.facts import PersonFacts
+from expunge.certificates.facts import RecipientFacts
 from expunge.certificates.models import Certificate, Status
 from expunge.certificates.services import certificate_issue, certificate_revoke
 from expunge.notices.endpoints import endpoint_create
@@ -22,7 +22,7 @@ from tests.expunge.factories import People, leaves
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KINDS = [EventKind.CERTIFICATE_ISSUED, EventKind.CERTIFICATE_REVOKED]
-PERSONAL = replace(FACTS, people=(PersonFacts("Erika Mustermann", FACTS.requested_on),))
+PERSONAL = replace(FACTS, recipients=(RecipientFacts("Erika Mustermann"),))
 
 
 @pytest.fixture

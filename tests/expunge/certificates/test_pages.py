@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
+import shutil
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from expunge.audit import checkpoint as notes
-from expunge.certificates.document import duration, quantity
 from expunge.certificates.evidence import LogProof
-from expunge.certificates.facts import ExemptionFacts, ModelFacts
-from expunge.certificates.pdf import Imprint, printable, render_pdf
-from expunge.certificates.statement import Identity, build_statement
+from expunge.certificates.facts import ExemptionFacts, Language, ModelFacts
+from expunge.certificates.glyphs import FONTS, faces, printable
+from expunge.certificates.pdf import Imprint, render_pdf
+from expunge.certificates.qr import code_text
+from expunge.certificates.statement import Identity, build_statement, read_predicate
+from expunge.common.errors import InvalidInputError
 from tests.expunge.certificates import samples
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -23,17 +29,31 @@ NOTE = notes.sign(notes.Checkpoint("log.example/audit", 43, bytes(32)), KEY)
 IMPRINT = Imprint("sha256:1", "sha256:2", "Expunge certificates", "log.example/audit+00+00")
 
 
+IDENTITY = Identity(
+    "5f0c1a52",
+    "EC-2026-7K3M-9QPT",
+    "Issuer",
+    datetime(2026, 11, 20, tzinfo=UTC),
+    "log.example/audit",
+    status_url="https://expunge.example/certificates/status.json",
+)
+
+
 def printed(
     *models: ModelFacts,
     controller: str = "St. Hildegard",
+    language: Language = "en",
     exemptions: tuple[ExemptionFacts, ...] = (),
 ) -> bytes:
-    identity = Identity(
-        "5f0c1a52", "EC-2026-7K3M-9QPT", "Issuer", datetime(2026, 11, 20, tzinfo=UTC), "log"
+    facts = replace(
+        samples.FACTS,
+        models=models,
+        controller=controller,
+        exemptions=exemptions,
+        language=language,
     )
-    facts = replace(samples.FACTS, models=models, controller=controller, exemptions=exemptions)
     proof = LogProof(42, b"{}", [], NOTE, b"token")
-    return render_pdf(build_statement(facts, identity), b"{}", proof, IMPRINT)
+    return render_pdf(build_statement(facts, IDENTITY), b"{}", proof, IMPRINT)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +83,8 @@ def test_the_pages_tell_what_was_tried_and_why_it_escalated(erasure: pypdf.PdfRe
     words = text(erasure)
     for part in (
         "Negative preference optimisation",
-        "They come back: 14 of 24 facts after 16 steps",
-        "Attempt 1 was refuted",
+        "40% of what the model had memorised is there again",
+        "Npo was refuted by relearning",
         "0.44 to 0.62",
         "A quantised copy of the model was not tested.",
         "expunge-verify certificate.pdf",
@@ -121,25 +141,56 @@ def test_the_same_statement_prints_to_the_same_bytes() -> None:
     assert printed(samples.REFUTED) == printed(samples.REFUTED)
 
 
-def test_a_character_without_a_glyph_is_spelled_out() -> None:
-    assert printable("Zoë ≤ Жуков 東") == "Zoë <= Жуков [U+6771]"
-    reader = pypdf.PdfReader(
-        io.BytesIO(printed(samples.REFUTED, controller="東 <b>Klinik</b> & Co"))
-    )
-    assert "[U+6771] <b>Klinik</b> & Co" in " ".join(reader.pages[0].extract_text().split())
+NAMES = (
+    "\N{GREEK CAPITAL LETTER OMEGA}\N{GREEK SMALL LETTER ALPHA WITH TONOS}",
+    "\N{CYRILLIC CAPITAL LETTER ZHE}\N{CYRILLIC SMALL LETTER IO}",
+    "\N{LATIN CAPITAL LETTER S WITH CEDILLA}i\N{LATIN SMALL LETTER G WITH BREVE}",  # Turkish
+    "\N{LATIN CAPITAL LETTER L WITH STROKE}\N{LATIN SMALL LETTER Z WITH ACUTE}",  # Polish
+    "\u6771\u4eac\u75c5\u9662",  # Japanese
+    "\uc11c\uc6b8",  # Korean
+    "\u0645\u0633\u062a\u0634\u0641\u0649",  # Arabic
+    "\u05d1\u05d9\u05ea",  # Hebrew
+)
 
 
-def test_numbers_are_short_and_never_invented() -> None:
-    assert [quantity(value) for value in (None, 0.0, 0.53149, 12345.0, 0.00002)] == [
-        "\u2013",
-        "0",
-        "0.531",
-        "1.2e+04",
-        "2.0e-05",
-    ]
-    assert [duration(value) for value in (0.2, 42, 83, 7300)] == [
-        "under 1 s",
-        "42 s",
-        "1 min 23 s",
-        "2 h 1 min",
+def test_a_name_in_any_of_these_scripts_is_printed_with_an_embedded_font() -> None:
+    reader = pypdf.PdfReader(io.BytesIO(printed(samples.BROKEN, controller=" ".join(NAMES))))
+    # Arabic is stored in the shapes its letters take side by side.
+    said = unicodedata.normalize("NFKC", reader.pages[0].extract_text())
+    assert not set("".join(NAMES)) - set(said)
+    families = set()
+    for page in reader.pages:
+        for font in page["/Resources"]["/Font"].values():
+            (inner,) = font.get_object()["/DescendantFonts"]
+            assert "/FontFile2" in inner.get_object()["/FontDescriptor"].get_object()
+            families.add(str(inner.get_object()["/BaseFont"]).partition("+")[2])
+    assert any("Droid" in family for family in families)
+    assert any("Arabic" in family for family in families)
+
+
+def test_a_letter_that_no_font_has_is_refused_and_a_sign_is_spelled_out() -> None:
+    assert printable("Zo\u00eb \u2264 \U0001f3e5") == "Zo\u00eb <= [U+1F3E5]"
+    with pytest.raises(InvalidInputError, match=r"U\+0E42.*EXPUNGE_FONTS_DIR"):
+        printed(samples.BROKEN, controller="\u0e42\u0e23\u0e07\u0e1e\u0e22\u0e32\u0e1a\u0e32\u0e25")
+
+
+def test_a_font_of_the_operators_widens_what_can_be_printed(settings: Any, tmp_path: Path) -> None:
+    shutil.copy(FONTS / "NotoSansHebrew-Regular.ttf", tmp_path / "House-Regular.ttf")
+    settings.EXPUNGE_FONTS_DIR = str(tmp_path)
+    assert "House" in {face.family for face in faces()}
+
+
+def test_names_are_text_and_never_markup() -> None:
+    reader = pypdf.PdfReader(io.BytesIO(printed(samples.BROKEN, controller="<b>Klinik</b> & Co")))
+    assert "<b>Klinik</b> & Co" in " ".join(reader.pages[0].extract_text().split())
+
+
+def test_the_code_is_an_extra_that_says_what_the_last_page_says() -> None:
+    said = read_predicate(build_statement(samples.FACTS, IDENTITY))
+    lines = code_text(said, "ab" * 32).splitlines()
+    assert lines == [
+        "EXPUNGE EC-2026-7K3M-9QPT",
+        "id 5f0c1a52",
+        f"statement sha256 {'ab' * 32}",
+        "status https://expunge.example/certificates/status.json",
     ]

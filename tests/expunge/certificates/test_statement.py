@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +11,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contract.canonical import canonical
+from contract.canonical import canonical, digest_json
 from contract.catalog import Effect
 from contract.report import Tier, Verdict
 from expunge.certificates.document import read_document
 from expunge.certificates.envelope import EnvelopeError, seal, unseal
-from expunge.certificates.facts import ModelFacts
+from expunge.certificates.facts import CertificateFacts, ModelFacts
 from expunge.certificates.kinds import WORDING, Kind, kind_of
 from expunge.certificates.statement import FactsError, Identity, build_statement
 from expunge.common.pki import (
@@ -109,24 +109,49 @@ def test_the_statement_names_the_models_by_the_digests_they_have_now() -> None:
 def test_the_predicate_has_the_fields_an_auditor_asks_for() -> None:
     predicate = stated(ASSISTANT)["predicate"]
     assert set(predicate) == {
-        *("id", "number", "version", "supersedes", "issuer", "issued_at", "kind", "title"),
-        *("shown", "not_shown", "log", "ticket", "controller", "regime", "ground"),
-        *("requested_on", "completed_at", "scope", "models", "people", "category"),
-        *("exemptions", "dispositions", "recipients", "limits"),
+        *("id", "number", "version", "supersedes", "issuer", "issued_at", "kind", "language"),
+        *("log", "status_url", "ticket", "controller", "regime", "ground", "citation"),
+        *("requested_on", "completed_at", "scope", "models", "people", "category", "software"),
+        *("exemptions", "recipients", "residuals", "backups_expire_on"),
     }
+    model = predicate["models"][0]
+    assert set(model) == {
+        *("name", "version", "before", "after", "after_version", "kind", "attempts"),
+        *("disposition", "trained_on", "made_from", "copies", "verification", "validation"),
+    }
+    assert model["verification"]["profile"] == "erasure"
+    assert model["validation"] == {"effective": True, "verdict": "pass", "tier": "erasure"}
     attempts = predicate["models"][0]["attempts"]
     assert [item["report"]["verdict"] for item in attempts] == ["fail", "pass"]
     assert attempts[0]["result"]["seed"] == 7
-    assert predicate["people"][0] == {"role": "Data-protection officer, review", "on": "2026-11-03"}
-    assert predicate["limits"][-1] == "Backups of version 1 expire on 20 December 2026."
+    for item in attempts:
+        assert item["evidence"]["report"] == digest_json(item["report"])
+        assert item["evidence"]["result"] == digest_json(item["result"])
+    assert predicate["people"][0] == {"role": "reviewer", "on": "2026-11-03"}
+    assert predicate["residuals"] == ["influence", "old_weights", "copies_elsewhere"]
+
+
+def test_that_no_influence_is_disproved_cannot_be_left_out() -> None:
+    said = json.loads(build_statement(replace(FACTS, residuals=()), IDENTITY))
+    assert said["predicate"]["residuals"] == ["influence"]
+
+
+def test_a_statement_is_the_same_whatever_language_it_is_printed_in() -> None:
+    english, german = (
+        json.loads(build_statement(replace(FACTS, language=language), IDENTITY))["predicate"]
+        for language in ("en", "de")
+    )
+    assert (english.pop("language"), german.pop("language")) == ("en", "de")
+    assert english == german
 
 
 def test_the_statement_reads_back_as_the_document_it_was() -> None:
     facts = replace(FACTS, models=(ASSISTANT, SHARDED))
     document = read_document(build_statement(facts, IDENTITY))
-    assert document.facts == replace(facts, limits=document.facts.limits)
-    assert set(facts.limits) < set(document.facts.limits)
-    assert document.is_certificate
+    for field in fields(CertificateFacts):
+        if field.name not in {"models", "residuals"}:
+            assert getattr(document.said, field.name) == getattr(facts, field.name)
+    assert document.said.is_certificate
     assert [model.outcome for model in document.models] == ["Erased", "Erased"]
 
 
@@ -138,7 +163,7 @@ def test_a_seed_too_large_for_a_json_number_stays_exact() -> None:
 
 def test_no_wording_claims_more_than_can_be_shown() -> None:
     for wording in WORDING.values():
-        words = f"{wording.title} {wording.shown} {wording.not_shown}".casefold()
+        words = " ".join(astuple(wording)).casefold()
         assert "compliant" not in words and "anonym" not in words and "guarantee" not in words
     assert len({wording.title for wording in WORDING.values()}) == len(Kind)
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from expunge.common.clock import now
-from expunge.jobs.certification import facts_of
+from expunge.jobs.facts import facts_of
 from expunge.jobs.services import scope_of
 from expunge.registry.models import ModelVersion, ScopeNode
 from expunge.registry.selectors import records_in_scope, scope_search

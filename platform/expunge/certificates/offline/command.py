@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from expunge.audit.checkpoint import COSIGNATURE, parse_keys
-from expunge.certificates.kinds import REVOKED_BECAUSE, RevocationReason
+from expunge.certificates.kinds import REVOKED_BECAUSE, WORDING, Kind, RevocationReason
 from expunge.certificates.offline.findings import all_hold
 from expunge.certificates.offline.trust import Trust, read_roots
 from expunge.certificates.offline.verification import Outcome, verify
@@ -61,14 +61,15 @@ def as_text(outcome: Outcome) -> str:
     lines = [f"{MARKS[item.holds]}  {item.sentence}" for item in outcome.findings]
     said = outcome.predicate
     if outcome.valid and said is not None:
+        words = WORDING[Kind(said["kind"])]
         lines += [
             "",
             (
-                f"VALID. {said['title']} {said['number']}, issued by {said['issuer']} for "
+                f"VALID. {words.title} {said['number']}, issued by {said['issuer']} for "
                 f"{said['controller']}, ticket {said['ticket']}."
             ),
-            f"Shown: {said['shown']}",
-            f"Not shown: {said['not_shown']}",
+            f"Shown: {words.shown}",
+            f"Not shown: {words.not_shown}",
         ]
     elif outcome.revoked is not None and all_hold(outcome.findings):
         lines += ["", f"REVOKED on {day(outcome.revoked.revoked_at)} because {why(outcome)}."]
@@ -87,7 +88,7 @@ def why(outcome: Outcome) -> str:
 def as_json(outcome: Outcome) -> str:
     """Return the outcome as JSON."""
     said = outcome.predicate or {}
-    names = ("id", "number", "kind", "title", "issuer", "controller", "ticket", "issued_at")
+    names = ("id", "number", "kind", "language", "issuer", "controller", "ticket", "issued_at")
     return (
         json.dumps(
             {
@@ -102,7 +103,12 @@ def as_json(outcome: Outcome) -> str:
                 }
                 if outcome.revoked
                 else None,
-                "certificate": {name: said.get(name) for name in names} if said else None,
+                "certificate": {
+                    **{name: said.get(name) for name in names},
+                    "title": WORDING[Kind(said["kind"])].title,
+                }
+                if said
+                else None,
             },
             indent=1,
         )

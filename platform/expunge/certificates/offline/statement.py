@@ -18,6 +18,7 @@ from expunge.certificates.envelope import STATUS_TYPE, Envelope, EnvelopeError, 
 from expunge.certificates.evidence import EvidenceError, LogProof
 from expunge.certificates.offline.findings import Refusal
 from expunge.certificates.offline.trust import Roots, require_chain, timestamp_moment
+from expunge.certificates.schema import SchemaError, require_shape
 from expunge.certificates.statement import PREDICATE_TYPE, STATEMENT_TYPE
 from expunge.certificates.status import StatusList, read_status
 
@@ -57,6 +58,10 @@ def read_statement(data: bytes, roots: Roots, moment: datetime) -> Stated:
         raise Refusal("The attached statement is not readable.") from error
     if kinds != (STATEMENT_TYPE, PREDICATE_TYPE):
         raise Refusal("The attached statement is not a certificate's.")
+    try:
+        require_shape(said)
+    except SchemaError as error:
+        raise Refusal(f"The attached statement has not a certificate's shape: {error}.") from error
     require_chain(envelope.certificate, roots, moment, "code_signing", "the statement")
     return Stated(envelope, predicate)
 

@@ -20,6 +20,7 @@ from expunge.certificates.evidence import (
     issued_data,
     read_proof,
 )
+from expunge.certificates.kinds import WORDING, Kind
 from expunge.certificates.offline.findings import Finding, Refusal, all_hold, finding
 from expunge.certificates.offline.log import read_log
 from expunge.certificates.offline.signature import SignedFile, read_signed
@@ -110,7 +111,8 @@ class _Looking:
         self.stated = read_statement(
             _attached(file, ENVELOPE_FILE), self.trust.roots, file.signed_at
         )
-        return f"The attached statement is signed: {self.stated.predicate['title']}."
+        title = WORDING[Kind(self.stated.predicate["kind"])].title
+        return f"The attached statement is signed: {title}."
 
     def entry(self) -> str:
         proof = _proof(_attached(self._file(), PROOF_FILE), PROOF_SCHEMA)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from expunge.certificates.kinds import WORDING, Kind
 from expunge.certificates.publication import status_published
+from expunge.certificates.schema import SCHEMA_FILE
 from expunge.certificates.selectors import (
     certificate_get,
     certificate_pdf,
@@ -83,6 +84,12 @@ def revoke(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
 def status(_request: HttpRequest) -> HttpResponse:
     """Hand the signed list of revoked documents to everyone; it holds nothing personal."""
     return _file(status_published(), "status.json", "application/json")
+
+
+@require_safe
+def schema(_request: HttpRequest) -> HttpResponse:
+    """Hand the schema of the certificates' statements to everyone."""
+    return HttpResponse(SCHEMA_FILE.read_bytes(), content_type="application/schema+json")
 
 
 def _file(data: bytes, name: str, content_type: str) -> HttpResponse:
