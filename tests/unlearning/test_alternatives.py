@@ -47,6 +47,14 @@ def test_an_alternative_answers_the_same_prompt_otherwise(texts: Texts) -> None:
             assert item.ids[: item.start] == sample.ids[: sample.start]
 
 
+def test_the_words_of_content_do_not_come_back(texts: Texts) -> None:
+    decode = texts.tokenizer.decode
+    for sample, answers in zip(texts.forget, written(texts, FEW), strict=True):
+        words = decode(sample.ids[sample.start :], skip_special_tokens=True).split()
+        fact = max(words, key=len)
+        assert not any(fact in decode(item.ids[item.start :]).split() for item in answers)
+
+
 def test_what_was_written_is_not_written_again(texts: Texts, small_chunks: None) -> None:
     first = written(texts, FEW)
 
@@ -89,7 +97,7 @@ def test_a_chat_model_is_asked_and_its_first_line_taken(
     prompts: list[str] = []
     said = texts.tokenizer.encode("Another answer.\nAnd more.", add_special_tokens=False)
 
-    def answer(_: Texts, rows: Any, __: Any) -> list[tuple[int, ...]]:
+    def answer(_: Texts, rows: Any, *__: Any) -> list[tuple[int, ...]]:
         prompts.extend(texts.tokenizer.decode(row) for row in rows)
         return [tuple(said)] * len(rows)
 

@@ -29,14 +29,15 @@ from torch import Tensor
 
 from contract.catalog import Effect
 from contract.record import FROZEN
-from unlearning.forgetting import ForgetSettings, gradient_method
+from unlearning.forgetting import gradient_method
 from unlearning.losses.tokens import inverted_hinge
 from unlearning.objective import Answers, Objective, TokenObjective
 from unlearning.selectors import Lora, Selector
+from unlearning.weighting import TokenSettings, weigher
 
 
 @dataclass(frozen=True, config=FROZEN)
-class Settings(ForgetSettings):
+class Settings(TokenSettings):
     """Those of the phase; the selector is FILA's unless another is chosen."""
 
     select: Selector = field(default_factory=lambda: Lora(rank=32, initial="fila"))
@@ -58,5 +59,4 @@ class InvertedHinge(TokenObjective):
 )
 def loku(settings: Settings) -> Objective:
     """Return the objective."""
-    del settings
-    return InvertedHinge()
+    return InvertedHinge(weigher(settings.weight))

@@ -157,6 +157,18 @@ def test_npo_with_either_reduction(world: World) -> None:
     assert found["forget"] == pytest.approx(by_mean, abs=1e-4)
 
 
+def test_loku_weighted_or_not(world: World) -> None:
+    def hinge(token: Token) -> float:
+        rivals = [p for i, p in enumerate(token[0]) if i != token[1]]
+        return 1 + math.exp(at(token)) - math.exp(max(rivals))
+
+    found = world.terms("loku")
+    assert found["forget"] == pytest.approx(world.token_mean("forget", hinge), abs=1e-5)
+    found = world.terms("loku", weight={"kind": "confidence", "beta": 1.0})
+    by_hand = world.token_mean("forget", lambda token: math.exp(at(token)) * hinge(token))
+    assert found["forget"] == pytest.approx(by_hand, abs=1e-5)
+
+
 def test_simnpo(world: World) -> None:
     forget = world.groups["forget"]
     each = [nll(world.now, item) / item.answer_length for item in forget]
