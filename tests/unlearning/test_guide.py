@@ -5,7 +5,8 @@ from pathlib import Path
 
 from unlearning.registry import methods
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs/guides/methods.md"
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs/guides/methods.md"
 
 
 def table() -> list[str]:
@@ -27,3 +28,11 @@ def test_every_method_has_its_paragraph() -> None:
     paragraphs = dict(zip(parts[1::2], parts[2::2], strict=True))
     assert list(paragraphs) == list(methods())
     assert all(len(text.split()) >= 8 for text in paragraphs.values())
+
+
+def test_the_readme_names_every_method() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text[text.index("### Methods") : text.index("### Attacks")]
+    rows = [line for line in part.splitlines() if line.startswith("|")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == set(methods())
