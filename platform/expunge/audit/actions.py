@@ -84,9 +84,11 @@ class AuditAction(StrEnum):
 
     CERTIFICATE_STATEMENT = "certificate.statement"
     CERTIFICATE_ISSUED = "certificate.issued"
+    CERTIFICATE_RENEWED = "certificate.renewed"
     CERTIFICATE_REVOKED = "certificate.revoked"
     KEY_INTRODUCED = "key.introduced"
     KEY_RETIRED = "key.retired"
+    LOG_QUIET = "log.quiet"
     COSIGNER_ADDED = "cosigner.added"
     COSIGNER_RETIRED = "cosigner.retired"
 

@@ -17,16 +17,18 @@ Sources: c2sp.org/signed-note and c2sp.org/tlog-checkpoint. Pure: no Django, no 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from expunge.audit.merkle import HASH_BYTES
+from expunge.common.pki import KeyMissingError
+from expunge.common.signers import Signer
+from expunge.common.strict import strict_base64
 
 ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
@@ -82,9 +84,12 @@ class NoteKey:
         return self.until is None or (moment is not None and moment <= self.until)
 
 
-def public_key(name: str, key: Ed25519PrivateKey, kind: bytes = ED25519) -> NoteKey:
-    """Return the public half of a key under its owner's name."""
-    return NoteKey(name, key.public_key().public_bytes_raw(), kind)
+def public_key(name: str, key: Signer, kind: bytes = ED25519) -> NoteKey:
+    """Return the public half of a key under its owner's name; it must be an Ed25519 key."""
+    public = key.public_key()
+    if not isinstance(public, Ed25519PublicKey):
+        raise KeyMissingError("Notes are signed with an Ed25519 key; this one is of another kind.")
+    return NoteKey(name, public.public_bytes_raw(), kind)
 
 
 def parse_key(text: str, kind: bytes = ED25519) -> NoteKey:
@@ -114,7 +119,7 @@ def parse_keys(text: str, kind: bytes = ED25519) -> tuple[NoteKey, ...]:
     return keys
 
 
-def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
+def sign(checkpoint: Checkpoint, key: Signer) -> str:
     """Return the signed note of a checkpoint, under the name of its origin."""
     identity = public_key(checkpoint.origin, key)
     line = base64.b64encode(identity.id + key.sign(checkpoint.body.encode())).decode()
@@ -163,6 +168,8 @@ def signatures_of(note: str, key: NoteKey) -> Iterable[bytes]:
     if not separator or not signatures.endswith("\n"):
         raise CheckpointError("the checkpoint carries no signature")
     for line in signatures[:-1].split("\n"):
+        if not line.startswith(SIGNATURE_PREFIX):
+            raise CheckpointError("the checkpoint carries something that is no signature")
         name, _, value = line.removeprefix(SIGNATURE_PREFIX).rpartition(" ")
         material = _decode(value)
         if name == key.name and material[:KEY_ID_BYTES] == key.id:
@@ -194,6 +201,6 @@ def _until(text: str) -> datetime:
 
 def _decode(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return strict_base64(text)
+    except ValueError as error:
         raise CheckpointError("the note holds something that is not base64") from error

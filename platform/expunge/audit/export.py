@@ -9,7 +9,6 @@ Pure: the platform writes it, the offline verifier reads it.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from expunge.audit.merkle import leaf_hash
 from expunge.audit.replay import Entry
+from expunge.common.strict import strict_base64, strict_json, strict_number
 
 
 class ExportError(ValueError):
@@ -54,8 +54,8 @@ def read_export(path: Path) -> Iterator[Entry | StampedNote]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                yield _item(json.loads(line))
-            except (ValueError, KeyError, TypeError, binascii.Error) as error:
+                yield _item(strict_json(line))
+            except (ValueError, KeyError, TypeError) as error:
                 raise ExportError(f"line {number} of the log export is not readable") from error
 
 
@@ -76,10 +76,14 @@ def write_export(
 
 def _item(value: dict[str, Any]) -> Entry | StampedNote:
     if "checkpoint" in value:
+        if value.keys() - {"checkpoint", "token", "cosignatures"}:
+            raise ValueError("the line of a checkpoint holds something else")
         lines = str(value.get("cosignatures", ""))
-        return StampedNote(str(value["checkpoint"]), base64.b64decode(value["token"]), lines)
-    data = base64.b64decode(value["data"], validate=True)
-    return Entry(int(value["seq"]), data, leaf_hash(data))
+        return StampedNote(str(value["checkpoint"]), strict_base64(value["token"]), lines)
+    if value.keys() != {"seq", "data"}:
+        raise ValueError("the line is neither of an entry nor of a checkpoint")
+    data = strict_base64(value["data"])
+    return Entry(strict_number(value["seq"]), data, leaf_hash(data))
 
 
 def _text(data: bytes) -> str:

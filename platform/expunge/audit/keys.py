@@ -13,7 +13,8 @@ from django.conf import settings
 
 from expunge.audit.checkpoint import NoteKey, public_key
 from expunge.audit.handover import CHECKPOINT
-from expunge.common.pki import KeyMissingError, ed25519_key
+from expunge.common.pki import KeyMissingError, roots
+from expunge.common.signers import Means, Signer, signer
 
 
 def signing_folder() -> Path:
@@ -30,15 +31,36 @@ def signing_folder() -> Path:
     return Path(settings.EXPUNGE_SIGNING_DIR)
 
 
+def trust_roots() -> bytes:
+    """Return the root certificates (PEM) that an auditor should be given out of band."""
+    return roots(signing_folder(), generate=settings.EXPUNGE_KEYS_GENERATE)
+
+
 def log_origin() -> str:
     """Return the name of the log: the first line of every checkpoint."""
     return str(settings.EXPUNGE_LOG_ORIGIN)
 
 
-def checkpoint_key(name: str = CHECKPOINT) -> Ed25519PrivateKey:
-    """Return the key that signs checkpoints; raises ``KeyMissingError``."""
-    return ed25519_key(
-        signing_folder() / f"{name}.key.pem", generate=settings.EXPUNGE_KEYS_GENERATE
+def means() -> Means:
+    """Return how this process reaches keys that are not files."""
+    return Means(
+        settings.EXPUNGE_PKCS11_MODULE, settings.EXPUNGE_PKCS11_PIN, settings.EXPUNGE_VAULT_TOKEN
+    )
+
+
+def checkpoint_key(name: str = CHECKPOINT) -> Signer:
+    """Return the key that signs checkpoints (Ed25519).
+
+    Raises:
+        KeyMissingError: It is not there, or this process may not sign.
+        KeyUnavailableError: It cannot be reached now.
+    """
+    return signer(
+        signing_folder(),
+        name,
+        means(),
+        make=Ed25519PrivateKey.generate,
+        generate=settings.EXPUNGE_KEYS_GENERATE,
     )
 
 

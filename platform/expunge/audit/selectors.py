@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Power
+from django.db.models.lookups import LessThanOrEqual
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit import merkle
@@ -158,21 +159,20 @@ def _entry(leaf: Leaf) -> Entry:
     return Entry(leaf.seq, bytes(leaf.data), bytes(leaf.leaf_hash))
 
 
-def _completed_nodes() -> QuerySet[Node]:
-    """Return the stored inner nodes with the size of the log that completes each."""
-    return Node.objects.annotate(completed=(F("index") + 1) * Power(2, F("level")))
+_COMPLETED = (F("index") + 1) * Power(2, F("level"))
+"""The size of the log that completes an inner node."""
 
 
 def _tree_size() -> int:
     """Return how many entries the stored inner nodes account for."""
-    last = _completed_nodes().aggregate(last=Max("completed"))["last"]
+    last = Node.objects.aggregate(last=Max(_COMPLETED))["last"]
     return 0 if last is None else int(last)
 
 
 def _nodes_as_completed(size: int) -> Iterator[InnerNode]:
     """Yield the inner nodes in the order in which a log that grows to a size completes them."""
-    rows = _completed_nodes().filter(completed__lte=size).order_by("completed", "level")
-    for row in rows.iterator(chunk_size=BATCH):
+    rows = Node.objects.alias(completed=_COMPLETED).filter(LessThanOrEqual(_COMPLETED, size))
+    for row in rows.order_by("completed", "level").iterator(chunk_size=BATCH):
         yield InnerNode(row.level, row.index, bytes(row.hash))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from expunge.audit import checkpoint as notes
@@ -15,7 +16,7 @@ from expunge.audit.handover import CHECKPOINT
 from expunge.audit.keys import checkpoint_key, log_origin
 from expunge.audit.leaves import leaf_data
 from expunge.audit.models import Checkpoint, KnownKey, Leaf
-from expunge.audit.selectors import log_root, log_size
+from expunge.audit.selectors import checkpoint_latest, log_root, log_size
 from expunge.audit.timestamps import timestamp
 from expunge.common.clock import now
 
@@ -109,6 +110,27 @@ def key_retire(*, purpose: str, key_id: str, successor: str, until: datetime) ->
         subject={"key": key_id},
         data={"purpose": purpose, "successor": successor, "until": until.isoformat()},
     )
+
+
+def checkpoint_renew() -> Checkpoint:
+    """Sign the log as it stands; one that was quiet for a day says so first.
+
+    Without that entry, a log in which nothing happens could not be told from one that is no longer
+    kept: a size is signed once.
+    """
+    newest = checkpoint_latest()
+    quiet = timedelta(hours=settings.EXPUNGE_QUIET_HOURS)
+    if newest is not None and quiet and newest.signed_at <= now() - quiet:
+        with transaction.atomic(durable=True):
+            if log_size() == newest.size:
+                audit_record(
+                    action=AuditAction.LOG_QUIET,
+                    actor=SYSTEM,
+                    controller_id=None,
+                    subject={},
+                    data={"since": newest.signed_at.isoformat(), "size": newest.size},
+                )
+    return checkpoint_sign()
 
 
 def checkpoint_sign() -> Checkpoint:

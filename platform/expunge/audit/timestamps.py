@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 from asn1crypto import keys as asn1_keys
 from asn1crypto import x509 as asn1_x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from django.conf import settings
-from pyhanko.sign.timestamps import DummyTimeStamper, HTTPTimeStamper, TimeStamper
+from pyhanko.sign.timestamps import (
+    DummyTimeStamper,
+    HTTPTimeStamper,
+    TimeStamper,
+    TimestampRequestError,
+)
 
-from expunge.audit.keys import signing_folder
+from expunge.audit.keys import signing_folder, trust_roots
+from expunge.audit.tokens import TokenError, read_roots, token_moment
+from expunge.common.clock import now
 from expunge.common.pki import TIME_STAMPING, Credential, credential, rivest
 
 DIGEST = "sha256"
 TIMESTAMP = "timestamp"
 SECONDS = 10
+TOLERANCE = timedelta(minutes=5)
+
+
+class TimestampUnavailableError(RuntimeError):
+    """No timestamp can be had now; what needs one waits and is tried again."""
 
 
 def timestamper() -> TimeStamper:
@@ -49,12 +65,35 @@ def timestamp_credential(name: str = TIMESTAMP) -> Credential:
 
 
 def timestamp(data: bytes) -> bytes:
-    """Return a timestamp token (DER) over the data.
+    """Return a timestamp token (DER) over the data, which an auditor will believe.
 
     Raises:
-        pyhanko.sign.timestamps.TimestampRequestError: The authority did not answer.
+        TimestampUnavailableError: The authority did not answer, or not as it should.
     """
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(data)
-    token = asyncio.run(timestamper().async_timestamp(digest.finalize(), DIGEST))
-    return bytes(token.dump())
+    stamper = timestamper()
+    with answering():
+        token = asyncio.run(stamper.async_timestamp(hashlib.sha256(data).digest(), DIGEST)).dump()
+        moment = token_moment(token, data, read_roots(trust_roots()))
+    if abs(moment - now()) > TOLERANCE:
+        raise TimestampUnavailableError(
+            f"The timestamp authority's clock says {moment:%Y-%m-%d %H:%M:%S} UTC, which is far "
+            "from ours. Put right whichever is wrong."
+        )
+    return bytes(token)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn every way in which an authority can fail into one error that says what to do."""
+    try:
+        yield
+    except TimestampRequestError as error:
+        raise TimestampUnavailableError(
+            f"The timestamp authority does not answer as it should ({error}). What waits for it is "
+            "tried again; look whether EXPUNGE_TSA_URL is right and can be reached."
+        ) from error
+    except TokenError as error:
+        raise TimestampUnavailableError(
+            f"The timestamp of the authority {error}. Its root belongs into roots.pem, or no "
+            "auditor will believe it."
+        ) from error

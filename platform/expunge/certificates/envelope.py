@@ -8,19 +8,21 @@ Source: github.com/secure-systems-lab/dsse, protocol v1.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from contract.canonical import digest_bytes
+from expunge.common.signers import Signer, holds
+from expunge.common.strict import strict_base64, strict_object
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATUS_TYPE = "application/vnd.expunge.status-list+json"
+KINDS = (Ed25519PublicKey, EllipticCurvePublicKey)
 
 
 class EnvelopeError(ValueError):
@@ -44,7 +46,7 @@ def key_id(certificate: x509.Certificate) -> str:
 
 def seal(
     payload: bytes,
-    key: Ed25519PrivateKey,
+    key: Signer,
     certificate: x509.Certificate,
     kind: str = PAYLOAD_TYPE,
 ) -> bytes:
@@ -52,7 +54,7 @@ def seal(
     signature = {
         "keyid": key_id(certificate),
         "sig": _text(key.sign(_encoding(payload, kind))),
-        "cert": certificate.public_bytes(Encoding.PEM).decode(),
+        "cert": _pem(certificate),
     }
     envelope = {
         "payloadType": kind,
@@ -69,20 +71,21 @@ def unseal(data: bytes, kind: str = PAYLOAD_TYPE) -> Envelope:
         EnvelopeError: It is not readable, or the signature is not over these bytes.
     """
     try:
-        said = json.loads(data)
-        payload = base64.b64decode(said["payload"], validate=True)
+        said = strict_object(data, ("payloadType", "payload", "signatures"))
+        payload = strict_base64(said["payload"])
         (signature,) = said["signatures"]
-        value = base64.b64decode(signature["sig"], validate=True)
+        value = strict_base64(signature["sig"])
         certificate = x509.load_pem_x509_certificate(signature["cert"].encode())
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EnvelopeError("the signed statement is not readable") from error
+    as_written = {"keyid": key_id(certificate), "cert": _pem(certificate), "sig": signature["sig"]}
+    if signature != as_written:
+        raise EnvelopeError("the signed statement is not readable")
     public = certificate.public_key()
-    if said["payloadType"] != kind or not isinstance(public, Ed25519PublicKey):
+    if said["payloadType"] != kind or not isinstance(public, KINDS):
         raise EnvelopeError("the signed statement is of an unknown type")
-    try:
-        public.verify(value, _encoding(payload, kind))
-    except InvalidSignature as error:
-        raise EnvelopeError("the signature of the statement is wrong") from error
+    if not holds(public, value, _encoding(payload, kind)):
+        raise EnvelopeError("the signature of the statement is wrong")
     return Envelope(payload, value, certificate)
 
 
@@ -94,3 +97,7 @@ def _encoding(payload: bytes, kind: str) -> bytes:
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode()

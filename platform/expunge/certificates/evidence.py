@@ -8,13 +8,13 @@ because no file can hold its own proof.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from contract.canonical import digest_bytes
+from expunge.common.strict import strict_base64, strict_json, strict_number, strict_object
 
 ENVELOPE_FILE = "statement.dsse.json"
 PROOF_FILE = "log-entry.json"
@@ -24,6 +24,7 @@ DESCRIPTIONS: Mapping[str, str] = {
 }
 PROOF_SCHEMA = "expunge.log-proof/1"
 SIDECAR_SCHEMA = "expunge.sidecar/1"
+NAMES = ("schema", "seq", "leaf", "path", "checkpoint", "timestamp", "cosignatures")
 
 
 class EvidenceError(ValueError):
@@ -53,7 +54,7 @@ class LogProof:
     def entry(self) -> dict[str, Any]:
         """Return what the entry says; raises :class:`EvidenceError`."""
         try:
-            said = json.loads(self.leaf)
+            said = strict_json(self.leaf)
         except ValueError as error:
             raise EvidenceError("the log entry is not readable") from error
         if not isinstance(said, dict) or not isinstance(said.get("data"), dict):
@@ -80,18 +81,18 @@ def write_proof(proof: LogProof, schema: str = PROOF_SCHEMA) -> bytes:
 def read_proof(data: bytes, schema: str = PROOF_SCHEMA) -> LogProof:
     """Read a proof; raises :class:`EvidenceError`."""
     try:
-        said = json.loads(data)
+        said = strict_object(data, NAMES)
         if said["schema"] != schema:
             raise EvidenceError(f"the file is not of the kind {schema}")
         return LogProof(
-            seq=int(said["seq"]),
-            leaf=_bytes(said["leaf"]),
-            path=[_bytes(item) for item in said["path"]],
+            seq=strict_number(said["seq"]),
+            leaf=strict_base64(said["leaf"]),
+            path=[strict_base64(item) for item in said["path"]],
             checkpoint=str(said["checkpoint"]),
-            token=_bytes(said["timestamp"]),
+            token=strict_base64(said["timestamp"]),
             cosignatures=str(said.get("cosignatures", "")),
         )
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise EvidenceError("the proof from the log is not readable") from error
 
 
@@ -100,9 +101,10 @@ def issued_data(pdf: bytes) -> dict[str, Any]:
     return {"pdf": digest_bytes(pdf), "length": len(pdf)}
 
 
+def renewed_data(pdf: bytes, before: int) -> dict[str, Any]:
+    """Return what the log records of a PDF whose first ``before`` bytes were recorded earlier."""
+    return {**issued_data(pdf), "renews": issued_data(pdf[:before])}
+
+
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)

@@ -40,6 +40,10 @@ class Certificate(BaseModel):
     ``statement`` is fixed when the row is made: what is printed, signed and logged later is made
     from it, so a second start after a crash finishes this document and no other. A ticket has one
     document at a time: a further ``version`` is made only after the one before was revoked.
+
+    When an archive timestamp is added, ``pdf_...`` are of the longer file and ``renewed_seq`` is
+    its entry; the file as it was issued is its beginning. ``archived_until`` is when the
+    certificate of the last timestamp ends, once somebody looked.
     """
 
     number = models.CharField(max_length=20, unique=True)
@@ -55,6 +59,8 @@ class Certificate(BaseModel):
     pdf_sha256 = models.CharField(max_length=71, blank=True)
     pdf_length = models.PositiveBigIntegerField(default=0)
     issued_seq = models.BigIntegerField(null=True)
+    renewed_seq = models.BigIntegerField(null=True)
+    archived_until = models.DateTimeField(null=True)
     issued_at = models.DateTimeField(null=True)
     supersedes = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, related_name="superseded_by"
@@ -100,6 +106,11 @@ class Certificate(BaseModel):
     def is_certificate(self) -> bool:
         """Say whether it certifies anything; a notice and a statement of failure do not."""
         return self.kind in {Kind.ERASURE, Kind.BEHAVIOURAL}
+
+    @property
+    def recorded_seq(self) -> int | None:
+        """Return the entry of the log that holds the digest of the file as it is now."""
+        return self.issued_seq if self.renewed_seq is None else self.renewed_seq
 
     @property
     def is_revoked(self) -> bool:

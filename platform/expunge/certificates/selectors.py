@@ -72,9 +72,9 @@ def certificate_sidecar(certificate: Certificate) -> bytes:
     Raises:
         ConflictError: ``certificate_not_issued``, or ``checkpoint_missing`` for an instant.
     """
-    if certificate.issued_seq is None:
+    if certificate.recorded_seq is None:
         raise ConflictError("certificate_not_issued", _("The certificate is not issued yet."))
-    return write_proof(log_proof(certificate.issued_seq), SIDECAR_SCHEMA)
+    return write_proof(log_proof(certificate.recorded_seq), SIDECAR_SCHEMA)
 
 
 def log_proof(seq: int) -> LogProof:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import secrets
 from uuid import UUID, uuid4
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -122,8 +121,6 @@ def _stated(
 def _signed_pdf(certificate: Certificate) -> bytes:
     statement = bytes(certificate.statement)
     signer, printer = statement_credential(), document_credential()
-    if not isinstance(signer.key, Ed25519PrivateKey):
-        raise TypeError("statements are signed with an Ed25519 key")
     (name,) = printer.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     imprint = Imprint(
         statement_key=key_id(signer.certificate),

@@ -16,7 +16,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificateIssuerPrivateKeyTypes,
+    CertificatePublicKeyTypes,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from expunge.common.keyfile import read_or_create
@@ -84,7 +87,7 @@ def credential(  # noqa: PLR0913 - a name, a title, a usage, a kind of key, and 
     if not generate and not path.exists():
         raise KeyMissingError(f"There is no certificate {path.name} in the key folder.")
     key = private_key(folder / f"{name}.key.pem", make, generate=generate)
-    chain = read_or_create(path, lambda: _issue(folder, title, usage, key)).encode()
+    chain = read_or_create(path, lambda: certify(folder, title, usage, key.public_key())).encode()
     found = Credential(key, x509.load_pem_x509_certificates(chain)[0], chain)
     if found.certificate.public_key() != key.public_key():
         raise KeyMissingError(
@@ -94,15 +97,28 @@ def credential(  # noqa: PLR0913 - a name, a title, a usage, a kind of key, and 
     return found
 
 
+def roots(folder: Path, *, generate: bool) -> bytes:
+    """Return the root certificates (PEM) in the folder; make an authority first where allowed."""
+    path = folder / ROOTS_FILE
+    if generate and not path.exists():
+        _authority(folder)
+    if not path.exists():
+        raise KeyMissingError(f"There is no {ROOTS_FILE} in the key folder; put it there.")
+    return path.read_bytes()
+
+
 def replace_credential(folder: Path, name: str, successor: str) -> None:
     """Put the files of one credential in the place of another's, whose key is destroyed by that.
 
-    May be called again after a crash in between. A key without a certificate is moved alone.
+    May be called again after a crash in between. A key without a certificate is moved alone; one
+    that is elsewhere moves by the file that says where, and takes the place of a key file.
     """
-    for ending in ("key.pem", "crt.pem"):
+    for ending, instead in (("key.pem", "key.uri"), ("key.uri", "key.pem"), ("crt.pem", None)):
         source = folder / f"{successor}.{ending}"
         if source.exists():
             source.replace(folder / f"{name}.{ending}")
+            if instead:
+                (folder / f"{name}.{instead}").unlink(missing_ok=True)
 
 
 def elliptic() -> ec.EllipticCurvePrivateKey:
@@ -132,6 +148,21 @@ def revocation_list(folder: Path) -> bytes | None:
     return builder.sign(root.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
+def certify(
+    folder: Path, title: str, usage: x509.ObjectIdentifier, public: CertificatePublicKeyTypes
+) -> str:
+    """Return a certificate (PEM) for a public key, by the authority in the folder."""
+    root = _authority(folder)
+    builder = (
+        _builder(_name(title), root.certificate.subject, public)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(authority=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
+        .add_extension(_authority_identifier(root.certificate), critical=False)
+    )
+    return _certificate_pem(builder.sign(root.key, hashes.SHA256()))
+
+
 def _authority(folder: Path) -> Credential:
     key = private_key(folder / "authority.key.pem", elliptic, generate=True)
     chain = read_or_create(folder / ROOTS_FILE, partial(_root, key)).encode()
@@ -141,32 +172,17 @@ def _authority(folder: Path) -> Credential:
 def _root(key: CertificateIssuerPrivateKeyTypes) -> str:
     name = _name("Expunge development authority")
     builder = (
-        _builder(name, name, key)
+        _builder(name, name, key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(authority=True), critical=True)
     )
     return _certificate_pem(builder.sign(key, hashes.SHA256()))
 
 
-def _issue(
-    folder: Path, title: str, usage: x509.ObjectIdentifier, key: CertificateIssuerPrivateKeyTypes
-) -> str:
-    root = _authority(folder)
-    builder = (
-        _builder(_name(title), root.certificate.subject, key)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
-        .add_extension(_authority_identifier(root.certificate), critical=False)
-    )
-    return _certificate_pem(builder.sign(root.key, hashes.SHA256()))
-
-
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: CertificateIssuerPrivateKeyTypes
+    subject: x509.Name, issuer: x509.Name, public: CertificatePublicKeyTypes
 ) -> x509.CertificateBuilder:
     start = datetime.now(UTC) - timedelta(days=1)
-    public = key.public_key()
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

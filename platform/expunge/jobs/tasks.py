@@ -8,19 +8,24 @@ long attempt finds no message to restore.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from uuid import UUID
 
 from celery import shared_task
 from celery.signals import worker_ready
 
-from expunge.audit.services import checkpoint_sign
+from expunge.audit.services import checkpoint_renew
+from expunge.audit.timestamps import TimestampUnavailableError
+from expunge.common.signers import KeyUnavailableError
 from expunge.jobs import queue
 from expunge.jobs.certification import ticket_certify as certify
 from expunge.jobs.execution import batch_execute
 from expunge.jobs.review_execution import review_execute
 from expunge.jobs.services import jobs_plan
 from expunge.jobs.sweep import sweep
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name=queue.TICKET_START, acks_late=False)
@@ -51,10 +56,16 @@ def review_run(review_id: str) -> None:
 
 @shared_task(name=queue.TICKET_CERTIFY, acks_late=False)
 def ticket_certify(ticket_id: str) -> None:
-    """Issue the certificate of a verified ticket and close it."""
+    """Issue the certificate of a verified ticket and close it.
+
+    Without timestamps, or with a key that cannot be reached, it waits for the next sweep.
+    """
     item = UUID(ticket_id)
     queue.arrived(queue.TICKET_CERTIFY, item)
-    certify(ticket_id=item)
+    try:
+        certify(ticket_id=item)
+    except (TimestampUnavailableError, KeyUnavailableError) as error:
+        logger.warning("The certificate of ticket %s waits: %s", item, error)
 
 
 @shared_task(name=queue.RECLAIM, acks_late=False)
@@ -66,8 +77,11 @@ def reclaim() -> None:
 
 @shared_task(name=f"{queue.MODULE}.audit_checkpoint", acks_late=False)
 def audit_checkpoint() -> None:
-    """Sign the present head of the audit log."""
-    checkpoint_sign()
+    """Sign the present head of the audit log, and show from time to time that it lives."""
+    try:
+        checkpoint_renew()
+    except (TimestampUnavailableError, KeyUnavailableError) as error:
+        logger.warning("The checkpoint of the log waits: %s", error)
 
 
 @worker_ready.connect

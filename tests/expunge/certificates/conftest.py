@@ -14,9 +14,8 @@ from django.db import connection
 
 from expunge.accounts.permissions import Actor
 from expunge.audit.checkpoint import NoteKey
-from expunge.audit.keys import log_key
+from expunge.audit.keys import log_key, trust_roots
 from expunge.certificates import selectors, services
-from expunge.certificates.keys import trust_roots
 from expunge.certificates.offline import Trust
 from expunge.certificates.offline.trust import read_roots
 from expunge.certificates.services import certificate_issue

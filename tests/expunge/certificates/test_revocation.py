@@ -14,10 +14,9 @@ from django.core.management import call_command
 from django.db import IntegrityError
 
 from expunge.accounts.permissions import Actor
-from expunge.audit.keys import log_key
+from expunge.audit.keys import log_key, trust_roots
 from expunge.certificates import publication
 from expunge.certificates.envelope import STATUS_TYPE, EnvelopeError, unseal
-from expunge.certificates.keys import trust_roots
 from expunge.certificates.models import Certificate
 from expunge.certificates.offline import Trust, main, verify
 from expunge.certificates.offline.trust import read_roots

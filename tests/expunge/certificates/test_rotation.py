@@ -20,13 +20,13 @@ from expunge.audit.actions import AuditAction
 from expunge.audit.checkpoint import CheckpointError, parse_keys
 from expunge.audit.cosigner import Cosigner
 from expunge.audit.cosigners import continuation_since, cosignature_record, cosigner_add
-from expunge.audit.keys import checkpoint_key, log_key, log_origin
+from expunge.audit.keys import checkpoint_key, log_key, log_origin, trust_roots
 from expunge.audit.models import Checkpoint, Leaf
 from expunge.audit.selectors import log_keys, log_verify
 from expunge.audit.services import checkpoint_sign
 from expunge.audit.timestamps import timestamp
 from expunge.certificates import rotation
-from expunge.certificates.keys import statement_credential, trust_roots
+from expunge.certificates.keys import statement_credential
 from expunge.certificates.models import Certificate
 from expunge.certificates.offline import Trust, verify
 from expunge.certificates.offline.trust import read_roots

@@ -55,8 +55,7 @@ def read_log(
         told = told_by(item for item in items if isinstance(item, Entry))
     except CheckpointError as error:
         raise Refusal(f"The log does not say which keys are its own: {error}.") from error
-    dated = bool(told.retired) or any(key.until for key in trust.log_keys)
-    exported = [_dated(item, trust.roots, dated) for item in items if isinstance(item, StampedNote)]
+    exported = [_dated(item, trust.roots) for item in items if isinstance(item, StampedNote)]
     replay = Replay([*exported, *known], keys_followed(told, [*exported, *known], trust.log_keys))
     wanted: Mapping[int, bytes] = {item.proof.seq: item.proof.leaf for item in held}
     revoked: Revoked | None = None
@@ -77,10 +76,8 @@ def read_log(
     return Replayed(sentence, revoked, notes_cosigned)
 
 
-def _dated(item: StampedNote, roots: Roots, wanted: bool) -> DatedNote:  # noqa: FBT001 - private
-    """Return an exported checkpoint with the moment of its timestamp, where that matters."""
-    if not wanted:
-        return DatedNote(item.note)
+def _dated(item: StampedNote, roots: Roots) -> DatedNote:
+    """Return an exported checkpoint with the moment of its timestamp, which must hold."""
     what = "a checkpoint in the export of the log"
     return DatedNote(item.note, timestamp_moment(item.token, item.note.encode(), roots, what))
 

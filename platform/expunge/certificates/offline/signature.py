@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+from asn1crypto import crl as asn1_crl
 from asn1crypto import parser as asn1_parser
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.general import find_unique_cms_attribute
 from pyhanko.sign.validation.ades import AdESLTAValidationResult, ades_lta_validation
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.policy_decl import (
     PdfSignatureValidationSpec,
@@ -28,6 +31,7 @@ from pyhanko_certvalidator.policy_decl import (
 )
 from pyhanko_certvalidator.registry import SimpleTrustManager
 
+from expunge.audit.tokens import TokenError, chain_context, stamp_moment
 from expunge.certificates.offline.findings import Refusal
 from expunge.certificates.offline.trust import Roots, common_name
 
@@ -52,7 +56,12 @@ def read_signed(pdf: bytes, roots: Roots, at: datetime | None = None) -> SignedF
     """
     try:
         reader = PdfFileReader(io.BytesIO(pdf))
-        signature = _only_signature(reader, pdf)
+        signature, stamps = _only_signature(reader, pdf)
+        if len(stamps) > 1:
+            at = _peeled(stamps[1:], roots, at or datetime.now(UTC))
+            issued = pdf[: _end(stamps[0])]
+            _require_only_stamps(signature)
+            signature, _ = _only_signature(PdfFileReader(io.BytesIO(issued)), issued)
         outcome = asyncio.run(ades_lta_validation(signature, _policy(roots), _timing(at)))
         attachments = _attachments(reader)
     except Refusal:
@@ -63,8 +72,46 @@ def read_signed(pdf: bytes, roots: Roots, at: datetime | None = None) -> SignedF
     return SignedFile(common_name(signature.signer_cert), outcome.best_signature_time, attachments)
 
 
-def _only_signature(reader: PdfFileReader, pdf: bytes) -> EmbeddedPdfSignature:
-    """Return the one signature; nothing but archive timestamps may follow, up to the last byte."""
+def _peeled(renewals: Sequence[EmbeddedPdfSignature], roots: Roots, at: datetime) -> datetime:
+    """Return the moment of the first renewal; what it covers is to be judged from then.
+
+    The newest timestamp is judged from ``at``; it shows that all before it was there at its
+    moment, from which the one before is judged, and so on (EN 319 102-1, section 5.6.3.2).
+    """
+    for stamp in reversed(renewals):
+        _require_unrevoked(stamp)
+        try:
+            moment = stamp_moment(stamp.signed_data, stamp.compute_digest, chain_context(roots, at))
+        except TokenError as error:
+            raise Refusal(f"The timestamp of a renewal {error}, or it ended.") from error
+        if moment > at:
+            raise Refusal("The timestamps of the file are not in the order of their moments.")
+        at = moment
+    return at
+
+
+def _require_unrevoked(stamp: EmbeddedPdfSignature) -> None:
+    """Refuse a timestamp whose key a revocation list in the file names."""
+    key = stamp.signer_cert
+    for item in DocumentSecurityStore.read_dss(stamp.reader).crls:
+        listed = asn1_crl.CertificateList.load(item.get_object().data)
+        revoked = listed["tbs_cert_list"]["revoked_certificates"] or ()
+        serials = {entry["user_certificate"].native for entry in revoked}
+        if listed.issuer == key.issuer and key.serial_number in serials:
+            raise Refusal("The key of a renewal's timestamp was revoked.")
+
+
+def _require_only_stamps(signature: EmbeddedPdfSignature) -> None:
+    """Refuse anything but timestamps and what shows them good behind the signed file."""
+    signature.compute_integrity_info()
+    if not signature.summarise_integrity_info()["docmdp_ok"]:
+        raise Refusal("The file was altered after it was signed.")
+
+
+def _only_signature(
+    reader: PdfFileReader, pdf: bytes
+) -> tuple[EmbeddedPdfSignature, Sequence[EmbeddedPdfSignature]]:
+    """Return the one signature and its archive timestamps, which reach up to the last byte."""
     found: list[EmbeddedPdfSignature] = reader.embedded_signatures
     if not found or found[0].field_name != FIELD or found[0].sig_object_type != "/Sig":
         raise Refusal("The file carries no signature of an issuer.")
@@ -74,10 +121,18 @@ def _only_signature(reader: PdfFileReader, pdf: bytes) -> EmbeddedPdfSignature:
         raise Refusal("The signature does not forbid changes, as a certificate's must.")
     for item in found:
         _require_tight(item, pdf)
-    start, _, tail, length = found[-1].byte_range
-    if start != 0 or tail + length != len(pdf):
+        _require_digest(item)
+    if _end(found[-1]) != len(pdf):
         raise Refusal("The file was added to: bytes follow what its last timestamp covers.")
-    return found[0]
+    return found[0], found[1:]
+
+
+def _end(signature: EmbeddedPdfSignature) -> int:
+    """Return how much of the file a signature covers, from its first byte on."""
+    start, _, tail, length = (int(value) for value in signature.byte_range)
+    if start != 0:
+        raise Refusal("The file was altered in the place of a signature.")
+    return tail + length
 
 
 def _require_tight(signature: EmbeddedPdfSignature, pdf: bytes) -> None:
@@ -88,6 +143,18 @@ def _require_tight(signature: EmbeddedPdfSignature, pdf: bytes) -> None:
     filled = any(contents[asn1_parser.peek(contents) :])
     if gap[:1] != "<" or gap[-1:] != ">" or gap != gap.upper() or filled:
         raise Refusal("The file was altered in the place of a signature.")
+
+
+def _require_digest(signature: EmbeddedPdfSignature) -> None:
+    """Refuse bytes that are not those signed or stamped, before much is made of them."""
+    if signature.sig_object_type == "/DocTimeStamp":
+        info = signature.signed_data["encap_content_info"]["content"].parsed
+        claimed = info["message_imprint"]["hashed_message"].native
+    else:
+        attributes = signature.signer_info["signed_attrs"]
+        claimed = find_unique_cms_attribute(attributes, "message_digest").native
+    if signature.compute_digest() != claimed:
+        raise Refusal("The file was altered after it was signed.")
 
 
 def _require(signature: EmbeddedPdfSignature, outcome: AdESLTAValidationResult) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from expunge.certificates.offline.trust import Roots, require_chain, timestamp_m
 from expunge.certificates.schema import SchemaError, require_shape
 from expunge.certificates.statement import PREDICATE_TYPE, STATEMENT_TYPE
 from expunge.certificates.status import StatusList, read_status
+from expunge.common.strict import strict_json
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_statement(data: bytes, roots: Roots, moment: datetime) -> Stated:
     """Return the statement of an envelope; raises :class:`Refusal`."""
     try:
         envelope = unseal(data)
-        said = json.loads(envelope.payload)
+        said = strict_json(envelope.payload)
         kinds = (said["_type"], said["predicateType"])
         predicate = dict(said["predicate"])
     except EnvelopeError as error:
@@ -70,7 +70,7 @@ def read_status_list(data: bytes, roots: Roots, stated: Stated) -> StatusList:
     """Return a signed status list that can speak of this statement; raises :class:`Refusal`."""
     try:
         envelope = unseal(data, STATUS_TYPE)
-        content = read_status(json.loads(envelope.payload))
+        content = read_status(strict_json(envelope.payload))
         issued_at = datetime.fromisoformat(stated.predicate["issued_at"])
     except (EnvelopeError, ValueError, KeyError, TypeError) as error:
         raise Refusal("The status list is not readable, or its signature is wrong.") from error
@@ -99,6 +99,17 @@ def read_recorded(proof: LogProof, keys: Sequence[NoteKey], roots: Roots, what: 
     except (CheckpointError, ProofError) as error:
         raise Refusal(f"The log does not vouch for {what}: {error}.") from error
     return Recorded(proof, checkpoint, moment)
+
+
+def renewed_from(proof: LogProof) -> int | None:
+    """Return how long the file was that an entry says was renewed; ``None`` for any other entry."""
+    try:
+        entry = proof.entry
+        if entry["action"] != AuditAction.CERTIFICATE_RENEWED:
+            return None
+        return int(entry["data"]["renews"]["length"])
+    except (EvidenceError, KeyError, TypeError, ValueError) as error:
+        raise Refusal("The log entry of this very file is not readable.") from error
 
 
 def require_entry(

@@ -19,6 +19,7 @@ from expunge.certificates.evidence import (
     EvidenceError,
     issued_data,
     read_proof,
+    renewed_data,
 )
 from expunge.certificates.kinds import WORDING, Kind
 from expunge.certificates.offline.findings import Finding, Refusal, all_hold, finding
@@ -30,6 +31,7 @@ from expunge.certificates.offline.statement import (
     read_recorded,
     read_statement,
     read_status_list,
+    renewed_from,
     require_entry,
 )
 from expunge.certificates.offline.trust import Trust
@@ -124,10 +126,15 @@ class _Looking:
 
     def sidecar(self, data: bytes) -> str:
         proof = _proof(data, SIDECAR_SCHEMA)
-        said = issued_data(self.pdf)
-        recorded = self._recorded(proof, AuditAction.CERTIFICATE_ISSUED, said, "this very file")
+        before = renewed_from(proof)
+        if before is None:
+            action, said = AuditAction.CERTIFICATE_ISSUED, issued_data(self.pdf)
+        else:
+            action, said = AuditAction.CERTIFICATE_RENEWED, renewed_data(self.pdf, before)
+        recorded = self._recorded(proof, action, said, "this very file")
+        renewed = "" if before is None else f", a renewed archive of the first {before}"
         return (
-            f"The log recorded this very file, all {said['length']} bytes of it, as entry "
+            f"The log recorded this very file, all {said['length']} bytes of it{renewed}, as entry "
             f"{recorded.proof.seq}, under a checkpoint timestamped {_moment(recorded.moment)}."
         )
 

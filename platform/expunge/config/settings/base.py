@@ -208,6 +208,10 @@ EXPUNGE_KEYS_DIR = Path(os.environ.get("EXPUNGE_KEYS_DIR", VAR / "keys"))
 EXPUNGE_SIGNING_DIR = Path(os.environ.get("EXPUNGE_SIGNING_DIR", EXPUNGE_KEYS_DIR / "signing"))
 EXPUNGE_MAY_SIGN = os.environ.get("EXPUNGE_MAY_SIGN", "1") == "1"
 EXPUNGE_KEYS_GENERATE = True
+# For keys of evidence that are in a PKCS#11 token or behind a signing service.
+EXPUNGE_PKCS11_MODULE = os.environ.get("EXPUNGE_PKCS11_MODULE", "")
+EXPUNGE_PKCS11_PIN = environment.read("EXPUNGE_PKCS11_PIN")
+EXPUNGE_VAULT_TOKEN = environment.read("EXPUNGE_VAULT_TOKEN")
 EXPUNGE_TSA_URL = os.environ.get("EXPUNGE_TSA_URL", "")
 # Who needs a second factor where the organisation has not chosen; production asks for more.
 EXPUNGE_SECOND_FACTOR_ROLES: tuple[str, ...] = ()

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from expunge.audit.keys import trust_roots
 from expunge.audit.selectors import log_key_file
-from expunge.certificates.keys import trust_roots
 
 
 class Command(BaseCommand):

@@ -1,0 +1,80 @@
+"""RFC 3161 tokens: when somebody trusted says that bytes existed. Pure: no Django, no network."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from asn1crypto import cms as asn1_cms
+from asn1crypto import pem as asn1_pem
+from asn1crypto import x509 as asn1_x509
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko.sign.validation.status import TimestampSignatureStatus
+from pyhanko_certvalidator import ValidationContext
+
+Roots = Sequence[asn1_x509.Certificate]
+
+
+class TokenError(ValueError):
+    """A token does not hold; the message goes on after "the timestamp of ..."."""
+
+
+def read_roots(pem: bytes) -> Roots:
+    """Read root certificates; raises ``ValueError`` when there is none."""
+    found = [asn1_x509.Certificate.load(der) for _, _, der in asn1_pem.unarmor(pem, multiple=True)]
+    if not found:
+        raise ValueError("the file of roots holds no certificate")
+    return found
+
+
+def token_moment(token: bytes, stamped: bytes, roots: Roots) -> datetime:
+    """Return when a token says that the bytes existed; raises :class:`TokenError`.
+
+    The authority's certificate is judged as of the moment that the token names. Whether its key
+    was stolen later cannot be known without a network.
+    """
+    try:
+        content = asn1_cms.ContentInfo.load(token, strict=True)
+        signed = content["content"]
+        moment = claimed_moment(signed)
+    except Exception as error:  # a token can be broken in every way a parser knows
+        raise TokenError("cannot be read or is of other bytes") from error
+    return stamp_moment(
+        signed,
+        lambda algorithm: hashlib.new(algorithm, stamped).digest(),
+        chain_context(roots, moment),
+    )
+
+
+def stamp_moment(
+    signed: asn1_cms.SignedData, digest: Callable[[str], bytes], context: ValidationContext
+) -> datetime:
+    """Return when a timestamp says that bytes with a digest existed, its chain judged as given.
+
+    Raises:
+        TokenError: It is of other bytes, or of nobody under the roots.
+    """
+    try:
+        said = asyncio.run(validate_tst_signed_data(signed, context, digest))
+        status = TimestampSignatureStatus(**said)
+    except Exception as error:  # as above
+        raise TokenError("cannot be read or is of other bytes") from error
+    if not (status.intact and status.valid and status.trusted):
+        raise TokenError("is not of an authority under the given roots")
+    found: datetime = status.timestamp
+    return found
+
+
+def claimed_moment(signed: asn1_cms.SignedData) -> datetime:
+    """Return the moment that a timestamp names, whoever made it."""
+    moment: datetime = signed["encap_content_info"]["content"].parsed["gen_time"].native
+    return moment
+
+
+def chain_context(roots: Roots, moment: datetime) -> ValidationContext:
+    """Return how a chain is judged as of a moment, with nothing but the given roots."""
+    return ValidationContext(
+        trust_roots=list(roots), allow_fetching=False, moment=moment, revocation_mode="soft-fail"
+    )
