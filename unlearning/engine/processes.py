@@ -126,7 +126,9 @@ def shard(model: nn.Module, blocks: Sequence[nn.Module], device: torch.device) -
     root = _Root(model)
     for block in blocks:
         fully_shard(block, mesh=mesh)
-    fully_shard(root, mesh=mesh)
+    # Otherwise the root's own weights (embedding, head) stay whole after a measurement, and an
+    # optimiser made then would be given those instead of the shards.
+    fully_shard(root, mesh=mesh, reshard_after_forward=True)
     setattr(model, HELD_BY, Processes(state.process_index, state.num_processes, root))
 
 
