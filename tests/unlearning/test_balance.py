@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
@@ -58,3 +62,25 @@ def test_a_restart_keeps_the_dual_variable() -> None:
     balance, other = dual(start=3.0), dual(start=1.0)
     other.restore(balance.state())
     assert other.weight == 3.0
+
+
+def move_apart(rank: int, place: str, results: Any) -> None:
+    torch.distributed.init_process_group("gloo", f"file://{place}", rank=rank, world_size=2)
+    balance = dual(epsilon=0.5, start=1.0, rate=1.0)
+    balance.see((rank, 2), torch.tensor(0.2 + rank))
+    balance.after(1)
+    results.put(balance.weight)
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_move_it_by_the_loss_of_both(tmp_path: Path) -> None:
+    forked = multiprocessing.get_context("fork")  # nothing has to be imported again
+    results = forked.Queue()
+    place = str(tmp_path / "meeting")
+    running = [forked.Process(target=move_apart, args=(rank, place, results)) for rank in range(2)]
+    for one in running:
+        one.start()
+    weights = [results.get(timeout=60) for _ in running]
+    for one in running:
+        one.join(timeout=60)
+    assert weights == pytest.approx([1.0 + 0.2 + 1.2 - 0.5] * 2)
