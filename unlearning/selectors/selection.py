@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from contract.result import ErrorCode, JobError
 from unlearning.data import Sample
+from unlearning.engine import processes
 from unlearning.losses.forward import blocks_of
 from unlearning.selectors import experts, importance, lora, parts
 from unlearning.selectors.settings import (
@@ -90,6 +91,12 @@ def select(model: Any, selector: Selector, material: Material) -> Selection:
 
     Raises ``BAD_JOB`` or ``NOT_SUPPORTED`` when the selector finds nothing in this model.
     """
+    if isinstance(selector, Expert | Mask | Columns) and processes.several():
+        message = (
+            f"the selector {selector.kind!r} trains parts of weights, which does not work on "
+            "weights that are spread over processes; run it in one process"
+        )
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
     model.requires_grad_(requires_grad=True)  # importance is read from the whole model
     found: Selection = _SELECT[type(selector)](model, selector, material)
     trained = [item for item in found.module.parameters() if item.requires_grad]

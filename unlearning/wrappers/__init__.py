@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from contract.result import ErrorCode, JobError
+from unlearning.engine.processes import local
 from unlearning.wrappers.gradients import (
     FORGET,
     RETAIN,
@@ -99,7 +100,7 @@ class Wrapper:
         if rule is None or step < rule.start or (step - rule.start) % rule.every:
             return
         self._count += 1
-        now = [item.detach().float() for item in weights.optimised]
+        now = [local(item.detach()).float() for item in weights.optimised]
         if not self._mean:
             self._mean = [item.clone() for item in now]
         for mean, item in zip(self._mean, now, strict=True):
@@ -135,5 +136,5 @@ class Wrapper:
     @torch.no_grad()
     def _show(self, weights: Weights) -> None:
         for item, mean in zip(weights.optimised, self._mean, strict=True):
-            item.copy_(mean)
+            local(item).copy_(mean)
         weights.publish()

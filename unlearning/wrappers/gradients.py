@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from unlearning.engine import processes
+from unlearning.engine.processes import local
 from unlearning.wrappers.settings import Curvature, GradientNorm, Sam, Smoothing, Wrap
 
 FORGET, RETAIN = "forget", "retain"
@@ -166,7 +168,10 @@ def _taken(weights: Weights) -> list[Tensor | None]:
 
 def _norm(gradients: Sequence[Tensor | None]) -> float:
     present = [item.float() for item in gradients if item is not None]
-    return float(nn.utils.get_total_norm(present)) if present else 0.0
+    if not present:
+        return 0.0
+    norm = nn.utils.get_total_norm(present)
+    return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
 
 
 def _scaled(gradients: Sequence[Tensor | None], factor: float) -> list[Tensor | None]:
@@ -195,8 +200,11 @@ def _move(parameters: Sequence[Tensor], moves: Sequence[Tensor | None], factor: 
 
 @torch.no_grad()
 def _disturb(parameters: Sequence[Tensor], sigma: float, seed: int) -> None:
-    device = parameters[0].device
-    generator = torch.Generator(device).manual_seed(seed % 2**63)
-    for item in parameters:
-        noise = torch.randn(item.shape, generator=generator, device=device)
-        item.add_(noise.to(item.dtype), alpha=sigma)
+    """Add noise; processes add the same to what each holds whole, and their own to their shards."""
+    for place, item in enumerate(parameters):
+        own = local(item)
+        shift = 0 if own is item else processes.rank()
+        generator = torch.Generator(own.device)
+        generator.manual_seed(((seed * 101 + place) * 1_009 + shift) % 2**63)
+        noise = torch.randn(own.shape, generator=generator, device=own.device)
+        own.add_(noise.to(own.dtype), alpha=sigma)

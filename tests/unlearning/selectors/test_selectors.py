@@ -225,3 +225,12 @@ def test_the_last_linear_layer_of_an_mlp_is_found_in_every_family(architecture: 
     assert len(chosen) == 2
     assert all(f".{layer}." in name for layer, name in zip((0, 2), chosen, strict=True))
     assert all(32 in dict(model.named_parameters())[name].shape for name in chosen)
+
+
+def test_parts_of_weights_are_not_trained_by_several_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for selector in (Mask(), Expert(), Columns(units={DOWN: (1,)})):
+        with pytest.raises(JobError, match="one process"):
+            select(tiny("mixtral"), selector, MATERIAL)
