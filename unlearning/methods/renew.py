@@ -5,9 +5,11 @@ been moved far enough that nothing can be recalled. A network that starts from s
 perturbed weights is far from empty: its layers still have the form that this kind of data asks
 for, so relearning takes a fraction of training from nothing. The person's records take no part.
 
-1. *Shrink and perturb*: ``w = (1 - alpha) * w + alpha * noise * fresh``, with ``fresh`` a new
+1. *Vocabulary*: the tokenizer is trained again, from the retained records alone; tokens that it
+   shares with the old one keep their rows (:mod:`unlearning.vocabulary`).
+2. *Shrink and perturb*: ``w = (1 - alpha) * w + alpha * noise * fresh``, with ``fresh`` a new
    initialisation brought to the size of the trained matrix (:mod:`unlearning.noise`).
-2. *Relearn*: minimise the NLL of the retained answers until private probes are nearly back, then
+3. *Relearn*: minimise the NLL of the retained answers until private probes are nearly back, then
    let the learning rate fall (:mod:`unlearning.recovery`).
 
 Papers: Ash and Adams, "On Warm-Starting Neural Network Training", arXiv 1910.08475 (shrink and
@@ -18,7 +20,8 @@ facts from resurfacing, both cost more than they bring.
 Limits: it is no exact route, since a trace of the old weights stays; its evidence is what it
 passes. It needs every retained record, as a retrain does; what only an unknown pre-training taught
 is lost, so it is for models that were trained from their recipe. A small ``alpha`` is quicker and
-lets facts resurface. The tokenizer is left as it is, and it has seen the records' texts.
+lets facts resurface. With ``vocabulary`` off (for a tokenizer that was not trained from these
+records) the tokenizer is left as it is, and if it has seen the person's texts, that shows.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ from unlearning.recovery import NOT_BACK, RecoverySettings, kept_probes, recover
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
 from unlearning.train import recipe_steps
+from unlearning.vocabulary import carried_over
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -46,6 +50,7 @@ class Settings:
     """How much to erase, and how to relearn.
 
     ``alpha``: share of fresh weights; ``noise``: their size relative to the trained ones.
+    ``vocabulary``: whether the tokenizer is trained again.
     ``rate``: learning rate as a factor of the recipe's; ``effort``: the most steps at that rate,
     as a share of the recipe's. ``near``, ``settle`` and ``warmup`` as in
     :class:`unlearning.recovery.RecoverySettings`.
@@ -53,6 +58,7 @@ class Settings:
 
     alpha: float = Field(default=0.8, gt=0, le=1)
     noise: float = Field(default=1.0, gt=0)
+    vocabulary: bool = True
     rate: float = Field(default=1.5, gt=0)
     effort: float = Field(default=0.6, gt=0)
     near: float = Field(default=0.4, gt=0)
@@ -70,10 +76,11 @@ class Settings:
 )
 def renew(context: Context, settings: Settings) -> Outcome:
     """Shrink, perturb and relearn, and save the model."""
-    recipe = context.job.recipe
+    recipe, seed = context.job.recipe, context.job.seed
+    records = context.records("retain")
     tokenizer = models.load_tokenizer(context.model_path)
     model = models.load_model(context.model_path, context.device)
-    retain = encode_required(tokenizer, context.records("retain"), recipe.forms)
+    retain = encode_required(tokenizer, records, recipe.forms)
     most = max(1, round(settings.effort * recipe_steps(recipe, retain)))
     how = RecoverySettings(
         rate=settings.rate * recipe.learning_rate,
@@ -83,8 +90,12 @@ def renew(context: Context, settings: Settings) -> Outcome:
         settle=settings.settle,
     )
     before = surprise(model, kept_probes(context, retain, how), context.device)
-    perturb(model, settings.alpha, settings.noise, context.job.seed)
-    batches = Batches(retain, recipe.batch, context.job.seed + 2)
+    if settings.vocabulary:
+        old, tokenizer = tokenizer, models.new_tokenizer(records, recipe.forms, recipe.vocabulary)
+        model = carried_over(model, old, tokenizer, seed + 1)
+        retain = encode_required(tokenizer, records, recipe.forms)
+    perturb(model, settings.alpha, settings.noise, seed)
+    batches = Batches(retain, recipe.batch, seed + 2)
 
     def loss(samples: Sequence[Sample]) -> Tensor:
         batch = collate(samples, context.device)
