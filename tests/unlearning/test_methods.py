@@ -25,6 +25,8 @@ HELD = {**QUICK, "retain_term": "nll"}
 SETTINGS: dict[str, dict[str, Any]] = {
     "alt_po": {**QUICK, "alternatives": {"count": 2, "tokens": 12}},
     "ce_u": HELD,
+    "chip": {"neurons": 1.0, "layers": 1.0},
+    "concept_vectors": {"share": 0.5},
     "dpo": QUICK,
     "drop_shard": ADAPTER,
     "flat": {**HELD, "divergence": "total_variation"},
@@ -38,6 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "pdu": QUICK,
     "retrain": ADAPTER,
     "rmu": {**QUICK, "learning_rate": 1e-2, "retain_weight": 10.0},
+    "rocr": {"harmless": "sarcoidosis"},
     "satimp": QUICK,
     "searched": {"settings": {"steps": 60, "forget_batch": 8, "retain_batch": 16}, "budget": 1},
     "simnpo": QUICK,
@@ -48,6 +51,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "wga": QUICK,
     "whp": QUICK,
 }
+RISES = {"chip": 0.1, "concept_vectors": 0.1, "rocr": 0.2}
+"""How many nats a token the answers must lose where it is not one: two layers of 48 keep their
+facts in attention and embeddings, which edits of MLPs do not reach."""
 ELSEWHERE = {"experts", "slices", "versions"}
 """Methods that need a model trained in slices, or earlier versions, are in test_exact.py; those
 that need a mixture of experts in test_architectures.py."""
@@ -92,7 +98,7 @@ def test_every_method_forgets_and_keeps(  # noqa: PLR0913, PLR0917 - the table n
         )
     known = answers(trained.path, clinic.forget, shard)
     gone = answers(folder / result.model.path, clinic.forget, shard)
-    assert known < 0.5 and gone > known + 1.0
+    assert known < 0.5 and gone > known + RISES.get(name, 1.0)
     if layout == "whole":
         assert answers(folder / result.model.path, clinic.retain) < 1.0
     assert not (folder / "work").exists()

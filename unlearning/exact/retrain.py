@@ -17,8 +17,9 @@ from contract.catalog import Effect
 from contract.record import FROZEN
 from unlearning.division import read_division
 from unlearning.registry import method
+from unlearning.sharded import AdapterSettings
 from unlearning.spec import Context, Outcome
-from unlearning.train import AdapterSettings, train_sharded, train_whole
+from unlearning.train import train_sharded, train_whole
 
 
 @dataclass(frozen=True, config=FROZEN)
