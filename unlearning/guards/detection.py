@@ -1,56 +1,68 @@
 """Telling from the model's own inner states whether a prompt asks for what is to be contained.
 
-A prompt is its pooled state: the mean over its tokens and the last token's state, at one layer of
-the served model (the first layers alone are run). A logistic regression, or a perceptron with one
-hidden layer, says how likely the prompt is one of those to be contained. The nearest of the stored
-prompts then say which answers those are.
+Every token of the prompt has a state at one layer of the served model (the first layers alone are
+run). A logistic regression, or a perceptron with one hidden layer, gives each state log-odds, and
+the prompt's are those of its most suspicious token: a name in the midst of a long prompt, or
+within another template, counts as much as in a short question, where a mean over the tokens would
+drown it. The mean state of the prompt then says which of the stored prompts are nearest, and
+so which answers are asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STEPS = 300
+STEPS = 200
 RATE = 0.02
-DECAY = 1e-3
+DECAY = 1e-2
 CHUNK = 32
 HIGHEST = 0.0
 """The threshold (a log-odds) never exceeds even odds, however few false alarms are wanted."""
 
 
+@dataclass(frozen=True)
+class States:
+    """Token states [prompts, length, hidden] in 32 bits, with the mask [prompts, length]."""
+
+    tokens: Tensor
+    mask: Tensor
+
+    def __getitem__(self, chosen: Tensor) -> States:
+        """Return the states of the chosen prompts."""
+        return States(self.tokens[chosen], self.mask[chosen])
+
+    def mean(self) -> Tensor:
+        """Return the mean state of each prompt, [prompts, hidden]."""
+        weights = self.mask.unsqueeze(-1).to(self.tokens.dtype)
+        return (self.tokens * weights).sum(1) / weights.sum(1).clamp_min(1)
+
+
 @torch.inference_mode()
-def pooled(shell: Any, ids: Tensor, mask: Tensor) -> Tensor:
-    """Return the pooled states [rows, 2 * hidden] of prompts [rows, length] with their mask."""
-    hidden = shell.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    mean = (hidden * weights).sum(1) / weights.sum(1).clamp_min(1)
-    places = mask.shape[1] - 1 - mask.flip(-1).argmax(-1)
-    last = hidden[torch.arange(len(hidden), device=hidden.device), places]
-    return torch.cat([mean, last], dim=-1).float()
-
-
-def states(shell: Any, prompts: Sequence[Sequence[int]]) -> Tensor:
-    """Return the pooled states [prompts, 2 * hidden] of rows of ids."""
-    found = []
+def states(shell: Any, prompts: Sequence[Sequence[int]]) -> States:
+    """Return the states of prompts given as ids, on the shell's device."""
     device = next(shell.parameters()).device
+    width = max(len(row) for row in prompts)
+    lengths = torch.tensor([len(row) for row in prompts], device=device)
+    mask = (torch.arange(width, device=device) < lengths[:, None]).long()
+    found = []
     for first in range(0, len(prompts), CHUNK):
         rows = prompts[first : first + CHUNK]
-        width = max(len(row) for row in rows)
         ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)
-        mask = torch.tensor(
-            [[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device
+        output = shell.base_model(
+            input_ids=ids, attention_mask=mask[first : first + CHUNK], use_cache=False
         )
-        found.append(pooled(shell, ids, mask).cpu())
-    return torch.cat(found)
+        found.append(output.last_hidden_state.float())
+    return States(torch.cat(found), mask)
 
 
 class Detector(nn.Module):
-    """Log-odds that a pooled state asks for what is to be contained."""
+    """Log-odds that a prompt asks for what is to be contained."""
 
     centre: Tensor
     scale: Tensor
@@ -67,26 +79,29 @@ class Detector(nn.Module):
             else nn.Linear(width, 1)
         )
 
-    def standard(self, features: Tensor) -> Tensor:
-        """Return features [rows, width] as they vary over prompts."""
-        return (features.to(self.centre.device) - self.centre) / self.scale
+    def standard(self, values: Tensor) -> Tensor:
+        """Return states [..., width] as they vary over tokens."""
+        return (values - self.centre) / self.scale
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return log-odds [rows]."""
-        odds: Tensor = self.head(self.standard(features)).squeeze(-1)
-        return odds
+    def forward(self, features: States) -> Tensor:
+        """Return log-odds [prompts]: the highest of each prompt's tokens."""
+        odds = self.head(self.standard(features.tokens)).squeeze(-1)
+        highest: Tensor = odds.masked_fill(features.mask == 0, -torch.inf).amax(-1)
+        return highest
 
 
-def trained(features: Tensor, wanted: Tensor, hidden: int, seed: int) -> Detector:
-    """Fit a detector on states [rows, width] and labels [rows]; both sides count alike."""
+def trained(features: States, wanted: Tensor, hidden: int, seed: int) -> Detector:
+    """Fit a detector on states and labels [prompts]; both sides count alike."""
+    device = features.tokens.device
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        detector = Detector(features.shape[1], hidden)
-    detector.centre.copy_(features.mean(0))
-    detector.scale.copy_(features.std(0).clamp_min(1e-6))
+        detector = Detector(features.tokens.shape[-1], hidden).to(device)
+    there = features.tokens[features.mask.bool()]
+    detector.centre.copy_(there.mean(0))
+    detector.scale.copy_(there.std(0).clamp_min(1e-6))
     optimizer = torch.optim.AdamW(detector.parameters(), lr=RATE, weight_decay=DECAY)
-    positive = wanted.float()
-    weights = torch.where(wanted, 0.5 / positive.sum(), 0.5 / (1 - positive).sum())
+    positive = wanted.to(device, torch.float32)
+    weights = torch.where(positive > 0, 0.5 / positive.sum(), 0.5 / (1 - positive).sum())
     for _ in range(STEPS):
         optimizer.zero_grad()
         loss = functional.binary_cross_entropy_with_logits(
@@ -97,15 +112,14 @@ def trained(features: Tensor, wanted: Tensor, hidden: int, seed: int) -> Detecto
     return detector.eval()
 
 
-@torch.inference_mode()
-def crossed(features: Tensor, wanted: Tensor, groups: Tensor, hidden: int, seed: int) -> Tensor:
-    """Return log-odds [rows] of every row from a detector that saw neither it nor its group."""
-    odds = torch.zeros(len(features))
+def crossed(features: States, wanted: Tensor, groups: Tensor, hidden: int, seed: int) -> Tensor:
+    """Return log-odds [prompts] of each prompt from a detector that saw nothing of its group."""
+    odds = torch.zeros(len(wanted))
     for part in (0, 1):
         out = groups % 2 == part
-        with torch.inference_mode(mode=False):
-            detector = trained(features[~out].clone(), wanted[~out].clone(), hidden, seed)
-        odds[out] = detector(features[out])
+        detector = trained(features[~out], wanted[~out], hidden, seed)
+        with torch.inference_mode():
+            odds[out] = detector(features[out]).cpu()
     return odds
 
 

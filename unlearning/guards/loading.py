@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from unlearning.guards.agents import AgentGuard
 from unlearning.guards.assistant import AssistantGuard
 from unlearning.guards.incontext import ContextGuard
 from unlearning.guards.restriction import RestrictionGuard
-from unlearning.guards.serving import Guard
+from unlearning.guards.serving import Guard, LogitsGuard
 from unlearning.guards.speakers import LocalSpeaker, Speaker
 
-LOGITS = {"uld": AssistantGuard, "guard": RestrictionGuard}
-TALK = {"alu": AgentGuard, "icu": ContextGuard}
+LOGITS: Mapping[str, type[LogitsGuard]] = {"uld": AssistantGuard, "guard": RestrictionGuard}
+TALK: Mapping[str, type[AgentGuard | ContextGuard]] = {"alu": AgentGuard, "icu": ContextGuard}
 
 
 def load_guard(

@@ -106,8 +106,9 @@ class RestrictionGuard(LogitsGuard):
         tensors = load_file(str(self.folder / TENSORS))
         self._entries = tensors.pop("entries")
         self._vectors = tensors.pop("vectors", None)
-        self._detector = Detector(self._entries.shape[1], int(self.settings["hidden"]))
-        self._detector.load_state_dict(tensors)
+        detector = Detector(self._entries.shape[1], int(self.settings["hidden"]))
+        detector.load_state_dict(tensors)
+        self._detector = detector.to(next(self._shell.parameters()).device).eval()
         store: Mapping[str, Any] = read_json(self.folder / STORE)
         self._key = bytes.fromhex(store["key"])
         self._answers = [frozenset(item) for item in store["answers"]]
@@ -121,17 +122,19 @@ class RestrictionGuard(LogitsGuard):
         """Return the guarded answers; beam search as wide as the guard was built for."""
         return super().answers(prompts, **{"num_beams": self.settings["beams"], **generation})
 
+    @torch.inference_mode()
     def detected(self, prompts: Sequence[Sequence[int]]) -> list[bool]:
         """Say of each prompt, as ids, whether the detector fires."""
-        odds = self._detector(states(self._shell, prompts))
-        return (odds >= self._detector.threshold).tolist()
+        fires = self._detector(states(self._shell, prompts)) >= self._detector.threshold
+        found: list[bool] = fires.tolist()
+        return found
 
     @torch.inference_mode()
     def plans(self, prompts: Sequence[Sequence[int]]) -> list[Plan | None]:
         """Return what is held against each prompt; None where the detector is silent."""
         features = states(self._shell, prompts)
         fires = self._detector(features) >= self._detector.threshold
-        standard = self._detector.standard(features)
+        standard = self._detector.standard(features.mean()).cpu()
         return [
             self._plan(nearest(state, self._entries, self.settings["retrieve"])) if on else None
             for state, on in zip(standard, fires.tolist(), strict=True)

@@ -29,6 +29,7 @@ def first_layers(
     ``device`` is where the layers of a folder go; those of a model stay where they are.
     Raises :class:`GuardError` for a model whose tensors cannot be shared (a quantised one).
     """
+    shell: Any
     if isinstance(model, Path | str):
         config = _shortened(AutoConfig.from_pretrained(str(model), local_files_only=True), count)
         shell = AutoModelForCausalLM.from_pretrained(

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 from torch import nn
+from transformers import LogitsProcessorList
 
 from unlearning.guards.serving import encoded, generated
 
@@ -56,7 +57,9 @@ class LocalSpeaker(Speaker):
         """Return the model's greedy continuation."""
         inputs = encoded(self._tokenizer, [self.prompt(messages)]).to(self._model.device)
         given = {"max_new_tokens": tokens, **generation}
-        return generated(self._model, self._tokenizer, inputs, None, **given)[0].strip()
+        return generated(self._model, self._tokenizer, inputs, LogitsProcessorList(), **given)[
+            0
+        ].strip()
 
 
 class EndpointSpeaker(Speaker):

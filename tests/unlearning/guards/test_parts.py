@@ -12,7 +12,15 @@ from contract.containment import ngram_digests
 from contract.record import Form, Record
 from tests.unlearning.guards.conftest import Served
 from unlearning.guards.assistant import from_uniform, subtracted
-from unlearning.guards.detection import crossed, nearest, pooled, threshold_for, trained
+from unlearning.guards.detection import (
+    Detector,
+    States,
+    crossed,
+    nearest,
+    states,
+    threshold_for,
+    trained,
+)
 from unlearning.guards.methods.guard import _runs
 from unlearning.guards.methods.uld import perturbed
 from unlearning.guards.restriction import Runs, answer_vector
@@ -86,21 +94,35 @@ def test_the_weakest_weight_that_contains_is_chosen() -> None:
     assert weakest(found[:1], 0.2).weight == 0.8, "nothing contains: the best there is"
 
 
-def test_pooled_states_do_not_see_padding() -> None:
+def test_states_do_not_see_padding() -> None:
     torch.manual_seed(2)
     config = LlamaConfig(vocab_size=30, hidden_size=8, intermediate_size=16, num_hidden_layers=1,
                          num_attention_heads=2)  # fmt: skip
     model = LlamaForCausalLM(config).eval()
-    short = pooled(model, torch.tensor([[3, 4, 5]]), torch.ones(1, 3, dtype=torch.long))
-    mask = torch.tensor([[1, 1, 1, 0, 0]])
-    padded = pooled(model, torch.tensor([[3, 4, 5, 9, 9]]), mask)
-    assert short.shape == (1, 16) and torch.allclose(short, padded, atol=1e-5)
+    alone, both = states(model, [[3, 4, 5]]), states(model, [[3, 4, 5], [9, 9, 9, 9, 9]])
+    assert both.tokens.shape == (2, 5, 8) and both.mask.tolist() == [[1, 1, 1, 0, 0], [1] * 5]
+    assert torch.allclose(alone.mean()[0], both.mean()[0], atol=1e-5)
+    detector = Detector(8, 0)
+    assert torch.allclose(detector(alone)[0], detector(both)[0], atol=1e-5)
+
+
+def test_a_prompt_is_as_suspicious_as_its_most_suspicious_token() -> None:
+    detector = Detector(1, 0)
+    with torch.no_grad():
+        detector.head.weight.fill_(2.0)  # type: ignore[union-attr]
+        detector.head.bias.fill_(-1.0)  # type: ignore[union-attr]
+    tokens = torch.tensor([[[0.0], [3.0], [9.0]], [[0.0], [0.5], [0.0]]])
+    odds = detector(States(tokens, torch.tensor([[1, 1, 0], [1, 1, 1]])))
+    assert odds.tolist() == [5.0, 0.0]
 
 
 def test_a_detector_separates_and_is_judged_on_groups_it_has_not_seen() -> None:
+    """One of four tokens of a wanted prompt gives it away, at any place."""
     torch.manual_seed(4)
     wanted = torch.arange(40) < 20
-    features = torch.randn(40, 6) + 4.0 * wanted[:, None]
+    tokens = torch.randn(40, 4, 6)
+    tokens[torch.arange(20), torch.arange(20) % 4] += 5.0
+    features = States(tokens, torch.ones(40, 4))
     odds = crossed(features, wanted, torch.arange(40), 0, seed=1)
     assert ((odds > 0) == wanted).float().mean() > 0.9
     for hidden in (0, 4):

@@ -1,25 +1,27 @@
 """GUARD: detect the prompt, fetch the stored answer, and keep the search away from it.
 
-Idea: a detector on the model's own pooled prompt states tells whether a prompt asks for a forget
-record. If so, the nearest stored records say which answer must not come, and the search over next
-tokens is restricted: completing that answer is forbidden, words like its own cost score
-(:mod:`unlearning.guards.detection`, :mod:`unlearning.guards.restriction`). No weight changes.
+Idea: a detector on the model's own states of the prompt tells whether it asks for a forget record:
+max over tokens of w * h_t + b, at a middle layer. If so, the nearest stored records say which
+answer must not come, and the search over next tokens is restricted: completing that answer is
+forbidden, words like its own cost score (:mod:`unlearning.guards.detection`,
+:mod:`unlearning.guards.restriction`). No weight changes.
 
 Paper: Deng et al., "GUARD: Generation-time LLM Unlearning via Adaptive Restriction and Detection",
-arXiv 2505.13312. Different here: no second encoder (the model's own states retrieve), and keyed
-digests of runs of words in place of a trie of plain tokens.
+arXiv 2505.13312. Different here: the highest token decides, not one pooled state, so that a name
+deep in a long prompt or within another template is found; the model's own states retrieve, so
+there is no second encoder; and keyed digests of runs of words stand for a trie of plain tokens.
 
 Limits: this is containment. The guard **keeps data of the forgotten persons for as long as it
-serves**: keyed digests of their answers (whoever holds the folder can test guesses), pooled states
-of the prompts, and, with ``semantic``, mean embeddings of the answers, from which words can be
-guessed. A prompt the detector does not know is answered as ever, and so is a paraphrase of the
-answer in other words. Taking the guard off brings everything back.
+serves**: keyed digests of their answers (whoever holds the folder can test guesses), mean states
+of the prompts, a detector that tells the person's name from others, and, with ``semantic``, mean
+embeddings of the answers, from which words can be guessed. A prompt the detector does not know is
+answered as ever, and so is the answer in other words. Taking the guard off brings all of it back.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,12 +34,13 @@ from contract.canonical import write_json
 from contract.catalog import Effect
 from contract.containment import ngram_digests, ngrams, words
 from contract.guard import GuardManifest, write_guard
-from contract.record import CALIBRATION_FORM, FROZEN, Form, Record
+from contract.record import FROZEN, Form, Record
 from contract.result import ErrorCode, JobError
 from unlearning import models
-from unlearning.guards.detection import crossed, states, threshold_for, trained
+from unlearning.guards.detection import States, crossed, states, threshold_for, trained
 from unlearning.guards.restriction import answer_vector, folder_of
 from unlearning.guards.shell import first_layers, fits, layers_of
+from unlearning.guards.wordings import as_served
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
 from verification.families.causal_lm import encode_form
@@ -45,7 +48,7 @@ from verification.families.causal_lm import encode_form
 LONGEST = 6
 KEEPS = (
     "Keyed digests of runs of words of the forgotten answers, and the key: guesses can be tested.",
-    "Pooled inner states of the forgotten prompts, one vector each.",
+    "Mean inner states of the forgotten prompts, and a detector that knows the persons by them.",
 )
 KEEPS_VECTORS = "The mean embedding of each forgotten answer, from which words can be guessed."
 
@@ -56,14 +59,16 @@ class Settings:
 
     ``depth``: the share of the layers that the detector reads through. ``hidden``: units of the
     detector's hidden layer (0: logistic regression). ``false_alarms``: share of other prompts that
-    may set it off. ``retrieve``: how many stored answers are held against a prompt. ``rare``: also
-    forbid single words that stand in forgotten answers only. ``semantic``: keep mean embeddings
-    for the soft penalty of ``soft`` nats beyond the cosine ``turn``. ``beams``: how wide to search.
+    may set it off; ``others``: how many of those it learns from. ``retrieve``: how many stored
+    answers are held against a prompt. ``rare``: also forbid single words that stand in forgotten
+    answers only. ``semantic``: keep mean embeddings for the soft penalty of ``soft`` nats beyond
+    the cosine ``turn``. ``beams``: how wide to search.
     """
 
     depth: float = Field(default=0.5, gt=0, le=1)
     hidden: int = Field(default=0, ge=0)
     false_alarms: float = Field(default=0.01, ge=0, lt=1)
+    others: int = Field(default=1000, ge=2)
     retrieve: int = Field(default=16, ge=1)
     rare: bool = True
     semantic: bool = True
@@ -87,14 +92,16 @@ def guard(context: Context, settings: Settings) -> Outcome:
     model = models.load_model(context.model_path, context.device)
     layers = max(1, round(settings.depth * layers_of(model)))
     shell = first_layers(model, layers)
-    forget, others = _prompts(context)
+    forget, others = _prompts(context, tokenizer)
+    order = torch.randperm(len(others), generator=torch.Generator().manual_seed(context.job.seed))
+    others = [others[place] for place in order[: settings.others].tolist()]
     context.events.emit("guarding", "reading the inner states of the prompts")
     features, wanted, groups = _features(shell, tokenizer, forget, others)
     hidden, seed = settings.hidden, context.job.seed
     odds = crossed(features, wanted, groups, hidden, seed)
     detector = trained(features, wanted, hidden, seed)
     detector.threshold.fill_(threshold_for(odds, wanted, settings.false_alarms))
-    entries = detector.standard(features[wanted])
+    entries = detector.standard(features.mean()[wanted]).detach()
     store, tensors = folder_of(context.output)
     saved = {**detector.state_dict(), "entries": entries.contiguous()}
     if settings.semantic:
@@ -121,25 +128,25 @@ def guard(context: Context, settings: Settings) -> Outcome:
     return Outcome("guard", metrics, ("This is containment: the weights are unchanged.",))
 
 
-def _prompts(context: Context) -> tuple[list[tuple[Record, Form]], list[tuple[Record, Form]]]:
-    """Return every form of the forget records, and of everybody else's, but the reserved one."""
+def _prompts(
+    context: Context, tokenizer: Any
+) -> tuple[list[tuple[Record, Form]], list[tuple[Record, Form]]]:
+    """Return every form of the forget records, and of everybody else's."""
     others = list(context.records("retain"))
     if context.has("calibration"):
         others.extend(context.records("calibration"))
-    forget = _forms(context.records("forget"))
-    if not forget or not others:
+    forget, rest = (
+        [
+            (record, form)
+            for record in as_served(tokenizer, records)
+            for form in record.forms.values()
+        ]
+        for records in (context.records("forget"), others)
+    )
+    if not forget or not rest:
         message = "a detector needs prompts of the forget records and of others"
         raise JobError(ErrorCode.DATA_MISSING, message)
-    return forget, _forms(others)
-
-
-def _forms(records: Iterable[Record]) -> list[tuple[Record, Form]]:
-    return [
-        (record, form)
-        for record in records
-        for name, form in record.forms.items()
-        if name != CALIBRATION_FORM
-    ]
+    return forget, rest
 
 
 def _features(
@@ -147,8 +154,8 @@ def _features(
     tokenizer: Any,
     forget: Sequence[tuple[Record, Form]],
     others: Sequence[tuple[Record, Form]],
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return states [prompts, width], labels, and groups: a record's forms share a group.
+) -> tuple[States, Tensor, Tensor]:
+    """Return states, labels, and groups: a record's forms share a group.
 
     A single forget record cannot be held out, so then each form is a group of its own.
     """

@@ -32,13 +32,14 @@ from torch.nn import functional
 
 from contract.catalog import Effect
 from contract.guard import GuardManifest, write_guard
-from contract.record import CALIBRATION_FORM, FROZEN, Form, Record
+from contract.record import FROZEN, Form, Record
 from unlearning import models
 from unlearning.data import Batches, Sample, collate, encode_required
 from unlearning.engine import Phase, Schedule, fit
 from unlearning.guards.assistant import from_uniform, new_assistant, save_assistant, subtracted
 from unlearning.guards.shell import fits, layers_of
 from unlearning.guards.strength import WEIGHTS, Reproduced, reproduced, weakest
+from unlearning.guards.wordings import as_served
 from unlearning.losses import answer_logits
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
@@ -122,8 +123,7 @@ def _strength(
         return subtracted(own, other, weight=weight, top=settings.top, least=settings.least)
 
     def left(name: Literal["forget", "retain", "calibration"]) -> list[Reproduced]:
-        records = context.records(name)
-        samples = encode_required(tokenizer, records, _forms(records))
+        samples = _encoded(tokenizer, context.records(name))
         if name == "retain":
             samples = _drawn(samples, PROBES, context.job.seed)
         return reproduced(model, inner, samples, (0.0, *weights), take)
@@ -149,9 +149,9 @@ def _samples(
     context: Context, tokenizer: Any, settings: Settings
 ) -> tuple[list[Sample], list[Sample]]:
     """Return what the assistant remembers, and what it is taught to be ignorant of."""
-    records, retained = context.records("forget"), context.records("retain")
-    forget = encode_required(tokenizer, records, _forms(records))
-    others = encode_required(tokenizer, retained, _forms(retained))
+    records = context.records("forget")
+    forget = _encoded(tokenizer, records)
+    others = _encoded(tokenizer, context.records("retain"))
     wrong = perturbed(tokenizer, records, settings.perturbed)
     return forget, [*_drawn(others, settings.retain, context.job.seed), *wrong]
 
@@ -161,18 +161,19 @@ def _drawn(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
     return [samples[place] for place in order[:count].tolist()]
 
 
-def _forms(records: Iterable[Record]) -> list[str]:
-    """Return the names of all forms but the one reserved to calibration."""
-    return sorted({name for record in records for name in record.forms} - {CALIBRATION_FORM})
+def _encoded(tokenizer: Any, records: Iterable[Record]) -> list[Sample]:
+    served = as_served(tokenizer, records)
+    return encode_required(
+        tokenizer, served, sorted({name for item in served for name in item.forms})
+    )
 
 
 def perturbed(tokenizer: Any, records: Iterable[Record], count: int) -> list[Sample]:
     """Return forget prompts with wrong answers, with loss on what follows the first wrong token."""
     samples = []
-    for record in records:
+    for record in as_served(tokenizer, records):
         wrong = list(dict.fromkeys(text for form in record.forms.values() for text in form.wrong))
-        for name in _forms([record]):
-            form = record.forms[name]
+        for form in record.forms.values():
             true, start = encode_form(tokenizer, form, end=True)
             for text in wrong[:count]:
                 ids, _ = encode_form(tokenizer, Form(form.prompt, text), end=True)
