@@ -74,6 +74,7 @@ class AuditAction(StrEnum):
 
     JOB_PLANNED = "job.planned"
     JOB_MOVED = "job.moved"
+    ATTEMPT_PLANNED = "attempt.planned"
     ATTEMPT_QUEUED = "attempt.queued"
     ATTEMPT_TAKEN_OVER = "attempt.taken_over"
     ATTEMPT_MOVED = "attempt.moved"
@@ -86,6 +87,7 @@ class AuditAction(StrEnum):
     CERTIFICATE_ISSUED = "certificate.issued"
     CERTIFICATE_RENEWED = "certificate.renewed"
     CERTIFICATE_REVOKED = "certificate.revoked"
+    CERTIFICATE_SUPERSESSION = "certificate.supersession"
     KEY_INTRODUCED = "key.introduced"
     KEY_RETIRED = "key.retired"
     LOG_QUIET = "log.quiet"

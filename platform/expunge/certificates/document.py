@@ -187,11 +187,12 @@ def _how(model: StatedModel, method: str) -> str:
     if not model.attempts:
         return gettext("No method was tried.")
     count = len(model.attempts)
-    return ngettext(
-        "%(method)s, by the only attempt.",
-        "%(method)s, by the last of %(count)s attempts; the earlier ones are told below.",
-        count,
-    ) % {"method": method[:1].upper() + method[1:], "count": count}
+    words = gettext("%(method)s, by the only attempt.")
+    if count > 1:
+        words = gettext(
+            "%(method)s, by the last of %(count)s attempts; the earlier ones are told below."
+        )
+    return words % {"method": method[:1].upper() + method[1:], "count": count}
 
 
 def _sure(report: Report | None) -> str:

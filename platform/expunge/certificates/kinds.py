@@ -40,6 +40,14 @@ class RevocationReason(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class SupersessionReason(StrEnum):
+    """Why a newer document is to take the place of one that says nothing wrong about the tests."""
+
+    LANGUAGE = "language"
+    CORRECTION = "correction"
+    KEY_COMPROMISED = "key_compromised"
+
+
 BY_PEOPLE = frozenset({RevocationReason.ISSUED_IN_ERROR, RevocationReason.SUPERSEDED})
 REVOKED_BECAUSE: Mapping[RevocationReason, str] = {
     RevocationReason.REGRESSION: gettext_noop(

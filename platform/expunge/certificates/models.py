@@ -6,7 +6,13 @@ from typing import ClassVar
 
 from django.db import models
 
-from expunge.certificates.kinds import REVOKED_BECAUSE, WORDING, Kind, RevocationReason
+from expunge.certificates.kinds import (
+    REVOKED_BECAUSE,
+    WORDING,
+    Kind,
+    RevocationReason,
+    SupersessionReason,
+)
 from expunge.common.fields import EncryptedTextField
 from expunge.common.models import BaseModel
 
@@ -39,7 +45,8 @@ class Certificate(BaseModel):
 
     ``statement`` is fixed when the row is made: what is printed, signed and logged later is made
     from it, so a second start after a crash finishes this document and no other. A ticket has one
-    document at a time: a further ``version`` is made only after the one before was revoked.
+    document at a time: a further ``version`` is made only after the one before was revoked, or to
+    take its place (:class:`Supersession`).
 
     When an archive timestamp is added, ``pdf_...`` are of the longer file and ``renewed_seq`` is
     its entry; the file as it was issued is its beginning. ``archived_until`` is when the
@@ -51,6 +58,7 @@ class Certificate(BaseModel):
     ticket_id = models.UUIDField()
     controller_id = models.UUIDField()
     kind = models.CharField(max_length=20, choices=[(kind, WORDING[kind].title) for kind in Kind])
+    language = models.CharField(max_length=5, default="en")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.STATED)
     statement = models.BinaryField()
     statement_digest = models.CharField(max_length=71)
@@ -121,3 +129,37 @@ class Certificate(BaseModel):
     def revoked_because(self) -> str:
         """Return why it was revoked, as the end of a sentence; empty while it holds."""
         return REVOKED_BECAUSE[RevocationReason(self.revoked_reason)] if self.is_revoked else ""
+
+    @property
+    def successor(self) -> Certificate | None:
+        """Return the issued document that takes this one's place, if there is one."""
+        found: Certificate | None = getattr(self, "superseded_by", None)
+        return found if found is not None and found.status == Status.ISSUED else None
+
+
+class Supersession(BaseModel):
+    """Somebody asked that a newer document take the place of one; a signing worker makes it.
+
+    ``language`` is that of the newer document, ``asked_by`` a pseudonym, ``text`` the reason in
+    their words. It is done when the older document is revoked as superseded.
+    """
+
+    certificate = models.OneToOneField(
+        Certificate, on_delete=models.PROTECT, related_name="supersession"
+    )
+    reason = models.CharField(max_length=20)
+    language = models.CharField(max_length=5)
+    asked_by = models.CharField(max_length=100)
+    text = EncryptedTextField()
+
+    class Meta:
+        ordering: ClassVar = ["created_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(reason__in=[str(reason) for reason in SupersessionReason]),
+                name="a_supersession_has_a_known_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"what takes the place of {self.certificate_id}"

@@ -45,7 +45,12 @@ def status_publish() -> StatusPublication:
 
 def status_list() -> bytes:
     """Return the signed list of every revoked document; it names them by number and digest."""
-    found = Certificate.objects.filter(revoked_at__isnull=False).order_by("revoked_seq")
+    found = (
+        Certificate.objects.filter(revoked_at__isnull=False)
+        .select_related("superseded_by")
+        .defer("statement", "superseded_by__statement")
+        .order_by("revoked_seq")
+    )
     content = StatusList(
         issuer=settings.EXPUNGE_ISSUER,
         issued_at=now(),
@@ -57,6 +62,7 @@ def status_list() -> bytes:
                 reason=item.revoked_reason,
                 revoked_at=item.revoked_at,
                 seq=item.revoked_seq,
+                superseded_by=item.successor.number if item.successor else None,
             )
             for item in found.iterator()
             if item.revoked_at is not None and item.revoked_seq is not None

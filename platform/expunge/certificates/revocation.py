@@ -26,12 +26,18 @@ from expunge.notices.services import event_emit
 
 @transaction.atomic
 def certificate_revoke(
-    *, actor: Actor, certificate_id: UUID, reason: str, text: str = ""
+    *,
+    actor: Actor,
+    certificate_id: UUID,
+    reason: str,
+    text: str = "",
+    superseded_by: str | None = None,
 ) -> Certificate:
     """Revoke an issued document for a coded reason; ``text`` is kept encrypted, off the log.
 
     People may revoke what was issued in error or is superseded, and say why. That data came
-    back is for the platform to find out.
+    back is for the platform to find out. ``superseded_by`` is the number of the document that
+    takes its place, where the platform made one.
 
     Raises:
         NotFoundError: ``certificate_unknown``.
@@ -68,6 +74,7 @@ def certificate_revoke(
             "number": certificate.number,
             "statement": certificate.statement_digest,
             "reason": reason,
+            **({"superseded_by": superseded_by} if superseded_by else {}),
         },
     )
     certificate.revoked_seq = leaf.seq

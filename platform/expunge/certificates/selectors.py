@@ -25,7 +25,8 @@ from expunge.tickets.models import Ticket
 def certificates_visible(actor: Actor) -> QuerySet[Certificate]:
     """Return the issued certificates of the organisations whose certificates one may see."""
     controllers = actor.controllers(Permission.CERTIFICATE_VIEW)
-    return Certificate.objects.filter(controller_id__in=controllers, status=Status.ISSUED)
+    found = Certificate.objects.filter(controller_id__in=controllers, status=Status.ISSUED)
+    return found.select_related("superseded_by", "supersession").defer("superseded_by__statement")
 
 
 def certificates_of(actor: Actor, ticket: Ticket) -> QuerySet[Certificate]:

@@ -45,13 +45,19 @@ GROUPS, GROUP = 2, 4
 
 
 def certificate_issue(
-    *, facts: CertificateFacts, ticket_id: UUID, controller_id: UUID, actor: Actor
+    *,
+    facts: CertificateFacts,
+    ticket_id: UUID,
+    controller_id: UUID,
+    actor: Actor,
+    replaces: Certificate | None = None,
 ) -> Certificate:
     """Issue the document a ticket's facts have earned, or finish the one already begun.
 
     It runs outside any transaction, because each step must be kept before the next begins.
-    Once a statement is recorded, later facts change nothing. Only after a ticket's document was
-    revoked is another one made, which names the one it supersedes.
+    Once a statement is recorded, later facts change nothing. Another document is made only after
+    a ticket's last one was revoked, or when it ``replaces`` that one, which then still holds
+    until the newer one is issued; it names the one it supersedes.
 
     Raises:
         FactsError: The facts contradict each other.
@@ -61,7 +67,7 @@ def certificate_issue(
     """
     keys_introduce()
     try:
-        certificate = _stated(facts, ticket_id, controller_id, actor)
+        certificate = _stated(facts, ticket_id, controller_id, actor, replaces)
     except IntegrityError:  # another worker was faster; its statement is the one
         certificate = Certificate.objects.filter(ticket_id=ticket_id).latest("version")
     if certificate.status == Status.STATED:
@@ -75,11 +81,15 @@ def certificate_issue(
 
 @transaction.atomic(durable=True)
 def _stated(
-    facts: CertificateFacts, ticket_id: UUID, controller_id: UUID, actor: Actor
+    facts: CertificateFacts,
+    ticket_id: UUID,
+    controller_id: UUID,
+    actor: Actor,
+    replaces: Certificate | None,
 ) -> Certificate:
     """Fix the statement and record it, unless that was done before."""
     before = Certificate.objects.filter(ticket_id=ticket_id).order_by("version").last()
-    if before is not None and not before.is_revoked:
+    if before is not None and not before.is_revoked and before != replaces:
         return before
     moment = now()
     identity = Identity(
@@ -112,6 +122,7 @@ def _stated(
         ticket_id=ticket_id,
         controller_id=controller_id,
         kind=kind,
+        language=facts.language,
         statement=statement,
         statement_digest=digest,
         statement_seq=leaf.seq,

@@ -16,13 +16,17 @@ from contract.record import FROZEN
 
 @dataclass(frozen=True, config=FROZEN)
 class Revoked:
-    """A revoked document: its number, the digest of its statement, and the entry of the log."""
+    """A revoked document: its number, the digest of its statement, and the entry of the log.
+
+    ``superseded_by`` is the number of the document that takes its place, where one does.
+    """
 
     number: str
     statement: str
     reason: str
     revoked_at: AwareDatetime
     seq: int
+    superseded_by: str | None = None
 
 
 @dataclass(frozen=True, config=FROZEN)

@@ -31,6 +31,7 @@ from expunge.certificates.facts import (
     TrainingFacts,
     VersionFacts,
 )
+from expunge.certificates.models import Certificate
 from expunge.common.clock import local_date, now
 from expunge.jobs.models import Attempt, ErasureJob
 from expunge.jobs.planner import LADDER
@@ -72,6 +73,12 @@ def facts_of(ticket: Ticket) -> CertificateFacts:
         residuals=(Residual.OLD_WEIGHTS, Residual.COPIES_ELSEWHERE, Residual.BACKUPS),
         software=f"expunge {metadata.version('expunge')}",
     )
+
+
+def facts_anew(certificate: Certificate) -> CertificateFacts:
+    """Collect what a newer document about the same ticket says."""
+    ticket = Ticket.objects.select_related("controller").get(pk=certificate.ticket_id)
+    return facts_of(ticket)
 
 
 def deciding_attempt(job: ErasureJob) -> Attempt | None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from expunge.certificates.supersession import REPLACE, supersessions_due
 from expunge.jobs import queue
 from expunge.jobs.certification import tickets_unstated
 from expunge.jobs.comebacks import alerts_sweep
@@ -47,6 +48,8 @@ def sweep() -> None:
         queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
     for ticket_id in _oldest(tickets_unstated()):
         queue.enqueue(queue.TICKET_CERTIFY, ticket_id)
+    for certificate_id in supersessions_due().values_list("certificate_id", flat=True):
+        queue.enqueue(REPLACE, certificate_id)
 
 
 def _held() -> frozenset[UUID]:

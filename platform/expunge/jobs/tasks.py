@@ -17,10 +17,12 @@ from celery.signals import worker_ready
 
 from expunge.audit.services import checkpoint_renew
 from expunge.audit.timestamps import TimestampUnavailableError
+from expunge.certificates.supersession import REPLACE, supersession_carry_out
 from expunge.common.signers import KeyUnavailableError
 from expunge.jobs import queue
 from expunge.jobs.certification import ticket_certify as certify
 from expunge.jobs.execution import batch_execute
+from expunge.jobs.facts import facts_anew
 from expunge.jobs.review_execution import review_execute
 from expunge.jobs.services import jobs_plan
 from expunge.jobs.sweep import sweep
@@ -66,6 +68,17 @@ def ticket_certify(ticket_id: str) -> None:
         certify(ticket_id=item)
     except (TimestampUnavailableError, KeyUnavailableError) as error:
         logger.warning("The certificate of ticket %s waits: %s", item, error)
+
+
+@shared_task(name=REPLACE, acks_late=False)
+def certificate_replace(certificate_id: str) -> None:
+    """Make the document that takes the place of another; without timestamps it waits."""
+    item = UUID(certificate_id)
+    queue.arrived(REPLACE, item)
+    try:
+        supersession_carry_out(certificate_id=item, fresh=facts_anew)
+    except (TimestampUnavailableError, KeyUnavailableError) as error:
+        logger.warning("What takes the place of certificate %s waits: %s", item, error)
 
 
 @shared_task(name=queue.RECLAIM, acks_late=False)

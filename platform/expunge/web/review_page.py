@@ -9,8 +9,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from expunge.accounts.permissions import Actor, Permission
-from expunge.certificates.kinds import RevocationReason
+from expunge.certificates.kinds import RevocationReason, SupersessionReason
 from expunge.jobs.selectors import reviews_of_model, reviews_of_ticket
+from expunge.notices.kinds import Language
 from expunge.tickets.models import Ticket
 from expunge.web.forms import LONGEST_TEXT, Styled
 
@@ -35,12 +36,33 @@ class RevokeForm(Styled):
     )
 
 
+class SupersedeForm(Styled):
+    """Why a newer document is to take the place of one, and in which language."""
+
+    reason = forms.ChoiceField(
+        label=_("Reason"),
+        choices=[
+            (SupersessionReason.LANGUAGE, _("It is wanted in another language")),
+            (SupersessionReason.CORRECTION, _("What it names was corrected since")),
+            (SupersessionReason.KEY_COMPROMISED, _("A key that signed it became known")),
+        ],
+    )
+    language = forms.ChoiceField(label=_("Language"), choices=Language.choices)
+    text = forms.CharField(
+        label=_("In your words"),
+        max_length=LONGEST_TEXT,
+        help_text=_("Encrypted; the log and the public list give the reason only."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
 def reviews_context(actor: Actor, ticket: Ticket) -> dict[str, Any]:
     """Return what became of a ticket's certified erasures on later versions."""
     may_revoke = actor.may(Permission.CERTIFICATE_REVOKE, ticket.controller_id)
     return {
         "reviews": reviews_of_ticket(actor, ticket)[:MOST],
         "revoke_form": RevokeForm(auto_id=False) if may_revoke else None,
+        "supersede_form": SupersedeForm(auto_id=False) if may_revoke else None,
     }
 
 

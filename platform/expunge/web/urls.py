@@ -113,6 +113,11 @@ urlpatterns = [
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<uuid:alert_id>/", alerts.alert, name="alert"),
     path("certificates/", certificates.certificates, name="certificates"),
+    path(
+        "certificates/<uuid:certificate_id>/supersede/",
+        certificates.supersede,
+        name="certificate-supersede",
+    ),
     path("certificates/status.json", certificates.status, name="certificate-status"),
     path("certificates/schema.json", certificates.schema, name="certificate-schema"),
     path(

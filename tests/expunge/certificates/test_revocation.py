@@ -153,7 +153,7 @@ def test_the_status_list_names_numbers_and_nothing_else(
     data = status_list()
     payload = unseal(data, STATUS_TYPE).payload
     (line,) = json.loads(payload)["revoked"]
-    assert set(line) == {"number", "statement", "reason", "revoked_at", "seq"}
+    assert set(line) == {*("number", "statement", "reason", "revoked_at", "seq"), "superseded_by"}
     assert (line["number"], line["reason"]) == (gone.number, "brought_back")
     for absent in (kept.number, str(gone.ticket_id), str(cast.controller.pk)):
         assert absent.encode() not in payload

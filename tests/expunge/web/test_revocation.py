@@ -12,11 +12,12 @@ from django.test import Client
 from expunge.accounts.permissions import Actor
 from expunge.certificates import services
 from expunge.certificates.envelope import STATUS_TYPE, unseal
-from expunge.certificates.models import Certificate
+from expunge.certificates.models import Certificate, Supersession
 from expunge.certificates.services import certificate_issue
 from expunge.certificates.tasks import status_renew
 from expunge.common.clock import now
 from expunge.jobs.models import Attempt, Reverification
+from expunge.jobs.tasks import certificate_replace
 from expunge.registry.models import ModelVersion
 from expunge.tickets.models import Ticket
 from tests.expunge.certificates.samples import FACTS
@@ -78,6 +79,38 @@ def test_only_who_may_revoke_is_offered_it(cast: People, certificate: Certificat
     address = f"/tickets/{certificate.ticket_id}/"
     assert "/revoke/" in signed_in(cast.alice).get(address).content.decode()
     assert "/revoke/" not in signed_in(cast.dora).get(address).content.decode()
+
+
+def supersede(client: Client, certificate: Certificate) -> Any:
+    given = {"reason": "language", "language": "de", "text": "The authority reads German."}
+    return client.post(f"/certificates/{certificate.pk}/supersede/", given, follow=True)
+
+
+def test_the_officer_has_a_newer_document_made_and_the_page_names_it(
+    cast: People, certificate: Certificate
+) -> None:
+    alice = signed_in(cast.alice)
+    page = supersede(alice, certificate).content.decode()
+    assert "is being made" in page and "/supersede/" not in page
+    certificate_replace(str(certificate.pk))
+    newer = Certificate.objects.get(supersedes=certificate)
+    page = alice.get(f"/tickets/{certificate.ticket_id}/").content.decode()
+    assert f"{newer.number} takes its place." in page
+    assert "because a newer document takes its place" in page
+
+
+@pytest.mark.parametrize(("name", "answer"), [("bob", 403), ("dora", 403), ("mallory", 404)])
+def test_nobody_else_has_one_made(
+    cast: People, certificate: Certificate, name: str, answer: int
+) -> None:
+    assert supersede(signed_in(getattr(cast, name)), certificate).status_code == answer
+    assert not Supersession.objects.exists()
+
+
+def test_everyone_may_fetch_the_schema_of_the_statements() -> None:
+    answer = Client().get("/certificates/schema.json")
+    assert answer["Content-Type"] == "application/schema+json"
+    assert answer.json()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def test_everyone_may_fetch_the_signed_list(cast: People, certificate: Certificate) -> None:

@@ -15,10 +15,11 @@ from rest_framework.response import Response
 from expunge.accounts.permissions import Permission
 from expunge.api.resource import ListResource, Resource
 from expunge.certificates import selectors
-from expunge.certificates.kinds import BY_PEOPLE
+from expunge.certificates.kinds import BY_PEOPLE, SupersessionReason
 from expunge.certificates.models import Certificate
 from expunge.certificates.publication import status_published
 from expunge.certificates.services import certificate_revoke
+from expunge.certificates.supersession import LANGUAGES, certificate_supersede
 
 PDF = {(200, "application/pdf"): OpenApiTypes.BINARY}
 SIDECAR = {(200, "application/json"): OpenApiTypes.OBJECT}
@@ -40,7 +41,12 @@ class CertificateOut(serializers.Serializer[Any]):
     pdf_length = serializers.IntegerField()
     issued_seq = serializers.IntegerField()
     issued_at = serializers.DateTimeField()
+    language = serializers.CharField()
     supersedes = serializers.UUIDField(source="supersedes_id", allow_null=True)
+    superseded_by = serializers.UUIDField(source="successor.pk", allow_null=True, default=None)
+    replacement_asked_at = serializers.DateTimeField(
+        source="supersession.created_at", allow_null=True, default=None
+    )
     revoked_at = serializers.DateTimeField(allow_null=True)
     revoked_reason = serializers.CharField(allow_blank=True)
 
@@ -90,6 +96,34 @@ class RevokeCertificate(Resource):
             actor=self.actor, certificate_id=certificate_id, **self.read(RevocationIn)
         )
         return Response(CertificateOut(revoked).data)
+
+
+class SupersessionIn(serializers.Serializer[Any]):
+    """Why a newer document is wanted, and in which language; the text is kept encrypted."""
+
+    reason = serializers.ChoiceField(sorted(str(reason) for reason in SupersessionReason))
+    text = serializers.CharField(max_length=4000)
+    language = serializers.ChoiceField(LANGUAGES, required=False, default="")
+
+
+class SupersedeCertificate(Resource):
+    """Superseding."""
+
+    needs: ClassVar = {"POST": [{Permission.CERTIFICATE_VIEW, Permission.CERTIFICATE_REVOKE}]}
+    subject = OneCertificate
+
+    @extend_schema(
+        operation_id="certificates_supersede",
+        request=SupersessionIn,
+        responses={202: CertificateOut},
+    )
+    def post(self, request: Request, certificate_id: UUID) -> Response:
+        """Have a newer document made; once it is issued, this one is revoked as superseded."""
+        certificate_supersede(
+            actor=self.actor, certificate_id=certificate_id, **self.read(SupersessionIn)
+        )
+        older = selectors.certificate_get(self.actor, certificate_id)
+        return Response(CertificateOut(older).data, status=202)
 
 
 class CertificateStatus(Resource):

@@ -166,6 +166,11 @@ urlpatterns = [
         certificates.RevokeCertificate.as_view(),
         name="certificate-revoke",
     ),
+    path(
+        "certificates/<uuid:certificate_id>/supersede",
+        certificates.SupersedeCertificate.as_view(),
+        name="certificate-supersede",
+    ),
     path("certificates", certificates.Certificates.as_view(), name="certificates"),
     path(
         "certificates/<uuid:certificate_id>",

@@ -72,7 +72,9 @@ def as_text(outcome: Outcome) -> str:
             f"Not shown: {words.not_shown}",
         ]
     elif outcome.revoked is not None and all_hold(outcome.findings):
+        newer = outcome.revoked.superseded_by
         lines += ["", f"REVOKED on {day(outcome.revoked.revoked_at)} because {why(outcome)}."]
+        lines += [f"Ask for {newer}: it takes the place of this document."] if newer else []
     else:
         lines += ["", "NOT VALID. Do not rely on this file."]
     return "\n".join(lines) + "\n"
@@ -100,6 +102,7 @@ def as_json(outcome: Outcome) -> str:
                 "revoked": {
                     "at": outcome.revoked.revoked_at.isoformat(),
                     "reason": outcome.revoked.reason,
+                    "superseded_by": outcome.revoked.superseded_by,
                 }
                 if outcome.revoked
                 else None,

@@ -99,6 +99,7 @@ def _revocation(entry: Entry, statement: str | None) -> Revoked | None:
             reason=said["data"]["reason"],
             revoked_at=datetime.fromisoformat(said["occurred_at"]),
             seq=entry.seq,
+            superseded_by=said["data"].get("superseded_by"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Refusal(f"Entry {entry.seq} of the log is not readable.") from error

@@ -169,6 +169,7 @@ CELERY_TASK_ROUTES = {
     "expunge.jobs.tasks.review_run": {"queue": "attempts"},
     # Only the workers of this queue hold the keys of evidence.
     "expunge.jobs.tasks.ticket_certify": {"queue": "signing"},
+    "expunge.jobs.tasks.certificate_replace": {"queue": "signing"},
     "expunge.jobs.tasks.audit_checkpoint": {"queue": "signing"},
     "expunge.certificates.tasks.archives_renew": {"queue": "signing"},
     "expunge.certificates.tasks.status_renew": {"queue": "signing"},
@@ -236,6 +237,8 @@ EXPUNGE_BATCH_URGENT_DAYS = int(os.environ.get("EXPUNGE_BATCH_URGENT_DAYS", "3")
 # Certified erasures are verified again on every later version of a model, so many at a time.
 EXPUNGE_REVERIFY = os.environ.get("EXPUNGE_REVERIFY", "1") == "1"
 EXPUNGE_REVERIFY_AT_ONCE = int(os.environ.get("EXPUNGE_REVERIFY_AT_ONCE", "1"))
+# The order in which methods are tried: "learned" from past attempts, or "fixed", weakest first.
+EXPUNGE_PLANNER = os.environ.get("EXPUNGE_PLANNER", "learned")
 # A ticket whose work has not moved for so long is shown as stuck.
 EXPUNGE_STUCK_MINUTES = int(os.environ.get("EXPUNGE_STUCK_MINUTES", "60"))
 EXPUNGE_LEASE_SECONDS = int(os.environ.get("EXPUNGE_LEASE_SECONDS", "60"))

@@ -21,9 +21,10 @@ from expunge.certificates.selectors import (
     certificates_visible,
 )
 from expunge.certificates.services import certificate_revoke
+from expunge.certificates.supersession import certificate_supersede
 from expunge.web.access import actor_of, page
 from expunge.web.paging import page_by_time
-from expunge.web.review_page import RevokeForm
+from expunge.web.review_page import RevokeForm, SupersedeForm
 
 STANDINGS = {"standing": _("Standing"), "revoked": _("Revoked")}
 
@@ -77,6 +78,21 @@ def revoke(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
         messages.success(request, _("The document is revoked."))
     else:
         messages.error(request, _("Give a reason, and say why in a sentence or two."))
+    return redirect("web:ticket", certificate.ticket_id)
+
+
+@page("POST")
+def supersede(request: HttpRequest, certificate_id: UUID) -> HttpResponse:
+    """Have a newer document take the place of one."""
+    form = SupersedeForm(request.POST)
+    certificate = certificate_get(actor_of(request), certificate_id)
+    if form.is_valid():
+        certificate_supersede(
+            actor=actor_of(request), certificate_id=certificate_id, **form.cleaned_data
+        )
+        messages.success(request, _("Asked for. The newer document stands here in a minute."))
+    else:
+        messages.error(request, _("Give a reason and a language, and say why in a sentence."))
     return redirect("web:ticket", certificate.ticket_id)
 
 
