@@ -77,7 +77,7 @@ class Selection:
 
     def save_adapter(self, folder: Path) -> None:
         """Write the adapter; raises ``NOT_SUPPORTED`` when something else was trained."""
-        model = self.adapter()
+        model: Any = self.adapter()
         for config in model.peft_config.values():
             config.target_modules = sorted(
                 config.target_modules
