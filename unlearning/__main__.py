@@ -1,9 +1,18 @@
-"""Run a job folder, compose a shard's model, or print which methods exist.
+"""Run a job, say which methods exist, or put a model together from parts.
 
-``python -m unlearning run FOLDER``, ``python -m unlearning compose FOLDER --shard NAME --into
-WHOLE`` and ``python -m unlearning catalog``.
+``python -m unlearning run JOB``, where JOB is a YAML or JSON file as of :mod:`unlearning.api`::
 
-By hand, a job is a folder with record files and a ``job.json``::
+    model: models/clinic          # a local transformers folder, or an adapter on one
+    records: erika.jsonl          # or a list of {prompt: ..., answer: ...}
+    retain: everyone-else.jsonl
+    method: npo
+    settings: {learning_rate: 0.001}
+    output: models/clinic-without-erika
+
+``methods [NAME]`` lists the methods, or one with its settings; ``catalog`` prints all of it as
+JSON; ``compose`` writes a shard's model, ``apply-delta`` the model that a delta makes of its base.
+
+What the platform runs, and what JOB may be too, is a folder with record files and a ``job.json``::
 
     from pathlib import Path
     from contract.job import ModelRef, Recipe, UnlearningData, UnlearningJob, write_job
@@ -33,8 +42,9 @@ from pathlib import Path
 from transformers.utils import logging
 
 from contract.catalog import CATALOG
-from contract.result import JobError
-from unlearning import registry
+from contract.result import JobError, Result
+from unlearning import api, registry
+from unlearning.delta import apply_delta
 from unlearning.run import run
 from unlearning.serving import compose_into
 from unlearning.spec import CHECKPOINT_SECONDS
@@ -46,8 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m unlearning", description=__doc__.split("\n")[0]
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    runner = commands.add_parser("run", help="run the job of a folder")
-    runner.add_argument("folder", type=Path)
+    runner = commands.add_parser("run", help="run a job file or the job of a folder")
+    runner.add_argument("job", type=Path)
     runner.add_argument(
         "--checkpoint-every", type=float, default=CHECKPOINT_SECONDS, metavar="SECONDS"
     )
@@ -55,25 +65,63 @@ def main(arguments: list[str] | None = None) -> int:
     composer.add_argument("folder", type=Path)
     composer.add_argument("--shard", required=True)
     composer.add_argument("--into", type=Path, required=True, metavar="FOLDER")
+    applier = commands.add_parser("apply-delta", help="write the model that a delta makes")
+    for name in ("base", "delta", "into"):
+        applier.add_argument(name, type=Path)
+    lister = commands.add_parser("methods", help="list the methods, or the settings of one")
+    lister.add_argument("name", nargs="?")
     commands.add_parser("catalog", help="print the methods and their settings as JSON")
     options = parser.parse_args(arguments)
-    if options.command == "catalog":
-        content = CATALOG.dump_python(registry.catalog(), mode="json")
-        sys.stdout.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
-        return 0
     logging.disable_progress_bar()
-    if options.command == "compose":
-        return _compose(options.folder, options.shard, options.into)
-    return run(options.folder, checkpoint_seconds=options.checkpoint_every)
-
-
-def _compose(folder: Path, shard: str, into: Path) -> int:
+    if options.command == "run" and options.job.is_dir():
+        return run(options.job, checkpoint_seconds=options.checkpoint_every)
     try:
-        compose_into(folder, shard, into)
+        sys.stdout.write(_answer(options))
     except JobError as error:
         sys.stderr.write(f"{error.message}\n")
         return 1
     return 0
+
+
+def _answer(options: argparse.Namespace) -> str:
+    """Do what the command says; returns what there is to print."""
+    if options.command == "run":
+        return _told(api.run_job(api.read_job_file(options.job)))
+    if options.command == "methods":
+        return _method(options.name) if options.name else _methods()
+    if options.command == "apply-delta":
+        changed = apply_delta(options.base, options.delta, options.into).changed
+        return f"{len(changed)} tensors changed; the model is in {options.into}\n"
+    if options.command == "compose":
+        compose_into(options.folder, options.shard, options.into)
+        return ""
+    content = CATALOG.dump_python(registry.catalog(), mode="json")
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _told(result: Result) -> str:
+    """Return what a person wants to know of a result."""
+    path = result.model.path if result.model is not None else "nowhere"
+    numbers = [f"  {name} {value:.6g}" for name, value in result.metrics.items()]
+    notes = [f"  {note}" for note in result.notes]
+    return "\n".join([f"{result.method}: the model is in {path}", *numbers, *notes]) + "\n"
+
+
+def _methods() -> str:
+    cards = [item.card for item in registry.methods().values()]
+    width = max(len(card.name) for card in cards)
+    return "".join(f"{card.name:{width}}  {card.effect.value:18}  {card.title}\n" for card in cards)
+
+
+def _method(name: str) -> str:
+    """Return one method: what it does, what it needs, and its settings as JSON."""
+    known = registry.methods()
+    if name not in known:
+        raise registry.unknown(name, tuple(known))
+    card = known[name].card
+    defaults = {key: item.get("default") for key, item in card.settings["properties"].items()}
+    head = f"{card.title} ({card.effect.value}; {card.source})\n{card.summary}\n"
+    return f"{head}needs {', '.join(card.needs)}\nsettings {json.dumps(defaults, indent=1)}\n"
 
 
 if __name__ == "__main__":

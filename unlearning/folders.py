@@ -182,7 +182,8 @@ def save_result(context: Context, model: Any, tokenizer: Any) -> None:
     if processes.rank() > 0:
         return
     base = adapter_base(context.model_path) or context.model_path
-    for config in model.peft_config.values():
+    configs: list[Any] = list(model.peft_config.values())
+    for config in configs:
         # Relative to where the output will be in the end; peft itself keeps a set, in any order.
         config.base_model_name_or_path = os.path.relpath(base, context.folder / context.job.output)
         if not isinstance(config.target_modules, str):

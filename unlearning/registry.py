@@ -129,12 +129,31 @@ def parse_settings(settings: TypeAdapter[SettingsT], values: Mapping[str, Any]) 
     try:
         return settings.validate_python(dict(values))
     except ValidationError as error:
+        known = _names(settings.json_schema())
         fields = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}"
+            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}{_near(item, known)}"
             for item in error.errors(include_input=False, include_url=False)
         )
         message = f"the settings of the job are not valid ({fields})"
         raise JobError(ErrorCode.BAD_JOB, message) from error
+
+
+def _names(schema: Any) -> set[str]:
+    """Return the names of all settings of a schema, at any depth."""
+    if isinstance(schema, list):
+        return {name for item in schema for name in _names(item)}
+    if not isinstance(schema, dict):
+        return set()
+    own = schema.get("properties", {})
+    return set(own) | {name for item in schema.values() for name in _names(item)}
+
+
+def _near(error: Mapping[str, Any], known: set[str]) -> str:
+    """Return the setting that an unknown one was perhaps meant to be."""
+    if not str(error["type"]).startswith(("unexpected", "extra")) or not error["loc"]:
+        return ""
+    near = difflib.get_close_matches(str(error["loc"][-1]), sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def gradient(name: str, values: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -140,7 +140,8 @@ def full_state(model: nn.Module) -> dict[str, Tensor]:
     )
 
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    return dict(get_model_state_dict(model, options=options))
+    found: dict[str, Any] = get_model_state_dict(model, options=options)
+    return found
 
 
 def wait() -> None:
