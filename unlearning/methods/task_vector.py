@@ -92,9 +92,10 @@ def task_vector(context: Context, settings: Settings) -> Outcome:
     metrics = {"learning_steps": float(done.steps), "learning_loss": done.loss}
     put(0.0)
     watch = _watch(context, model, tokenizer, settings)
+    found: dict[str, float] = {"scale": settings.scale}
+    notes: tuple[str, ...] = (FIXED,)
     if watch is None:
         put(settings.scale)
-        found, notes = {"scale": settings.scale}, (FIXED,)
     else:
         found, notes = search(watch.read, put, settings)
     models.save(model, tokenizer, context.output)

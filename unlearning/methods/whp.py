@@ -118,7 +118,7 @@ def generic_labels(texts: Texts, dictionary: Dictionary, settings: Settings) -> 
     material = Material(texts.forget, (), context.device, context.job.seed)
     selection = select(model, lora, material)
     _reinforce(context, selection.module, texts.forget, settings)
-    labels = {}
+    labels: dict[str, Tensor] = {}
     for chunk in chunks(texts.forget, LABELLING_BATCH):
         batch = collate(chunk, context.device)
         translated = collate(

@@ -100,11 +100,11 @@ def chosen(
     ``BAD_JOB`` when there is no such expert.
     """
     found = mixtures(model)
-    if layer is None and expert is not None:
-        raise JobError(ErrorCode.BAD_JOB, "an expert can only be chosen together with its layer")
     share = None
     if expert is None:
         layer, expert, share = _most_used(attribution(model, samples, device), layer)
+    if layer is None:
+        raise JobError(ErrorCode.BAD_JOB, "an expert can only be chosen together with its layer")
     if layer not in found or expert >= found[layer].count:
         message = f"the model has no expert {expert} in a mixture of layer {layer}"
         raise JobError(ErrorCode.BAD_JOB, message)

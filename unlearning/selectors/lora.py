@@ -80,7 +80,7 @@ def attach_informed(
     inner = wrapped.get_base_model()
     with torch.no_grad():
         for name, (left, right) in starts.items():
-            layer = inner.get_submodule(name)
+            layer: Any = inner.get_submodule(name)
             factor = layer.scaling[TRAINED] ** -0.5
             for adapter, sign in ((TRAINED, 1.0), (START, -1.0)):
                 layer.lora_B[adapter].weight.copy_(left * factor * sign)

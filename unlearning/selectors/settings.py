@@ -55,7 +55,7 @@ class Lora:
 
     kind: Literal["lora"] = "lora"
     rank: int = Field(default=16, ge=1)
-    alpha: float | None = Field(default=None, gt=0)
+    alpha: int | None = Field(default=None, ge=1)
     targets: tuple[str, ...] = ()
     initial: Literal["plain", "fila"] = "plain"
     fisher_samples: int = Field(default=128, ge=1)
