@@ -3,7 +3,7 @@
 One step is one packed forward pass over the groups of the method's objective and the retained
 records; the model before unlearning is a cache of numbers (:mod:`unlearning.reference`); the end
 is calibrated on never-trained persons where they are given (:mod:`unlearning.stopping`). A method
-brings its settings, a subclass of :class:`ForgetSettings`, and an
+brings its settings, a subclass of :class:`unlearning.mixture.ForgetSettings`, and an
 :class:`unlearning.objective.Objective`, under :func:`gradient_method`.
 """
 
@@ -11,148 +11,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass as plain_dataclass
-from dataclasses import field, replace
+from dataclasses import replace
 from itertools import chain
 from statistics import fmean
 from typing import Any, TypeVar, get_type_hints
 
 from peft import PeftModel
-from pydantic import Field
-from pydantic.dataclasses import dataclass
-from torch import Tensor
 
 from contract.catalog import Axis, Effect
-from contract.record import FROZEN
 from contract.result import ErrorCode, JobError
 from unlearning import adapters, models, registry
-from unlearning.balance import ConstraintSettings, balance_of
-from unlearning.data import Batches, Sample, collate, distinct, encode, encode_required
-from unlearning.engine import WHOLE, EngineSettings, Phase, Piece, Schedule, fit
-from unlearning.losses.forward import head_of
-from unlearning.objective import (
-    FORGET,
-    RETAIN,
-    Answers,
-    Objective,
-    RetainObjective,
-    RetainTerm,
-    Terms,
-    Texts,
-)
-from unlearning.reference import Need, ReferenceCache, used
+from unlearning.data import Batches, Sample, distinct, encode, encode_required
+from unlearning.engine import WHOLE, Phase, Piece, Schedule, fit
+from unlearning.mixture import ForgetSettings, Mixture
+from unlearning.objective import FORGET, RETAIN, Objective, Terms, Texts
+from unlearning.reference import ReferenceCache, mean_nll, used
 from unlearning.selectors import All, Material, Selection, Selector, select
 from unlearning.spec import Context, Outcome
-from unlearning.stopping import NO_TWINS, CalibratedStop, StopSettings, private_probes
-from unlearning.wrappers import Wrap, Wrapper
+from unlearning.stopping import NO_TWINS, CalibratedStop, private_probes
+from unlearning.wrappers import Wrapper
 
+__all__ = [
+    "ForgetSettings",
+    "Forgetting",
+    "Forgotten",
+    "Mixture",
+    "forget_records",
+    "gradient_method",
+    "unlearn",
+]
 PHASE = "forgetting"
 LEARNING_RATE = Axis("learning_rate", 1e-5, 1e-2)
 """How hard a gradient method works, as far as a search is concerned."""
 SettingsT = TypeVar("SettingsT", bound="ForgetSettings")
-
-
-@dataclass(frozen=True, config=FROZEN)
-class ForgetSettings:
-    """Settings that all gradient methods share.
-
-    The loss is ``forget_weight`` * the method's term + ``retain_weight`` * the retain term;
-    ``constraint`` replaces the second weight by a dual variable. ``retain_term``: ``nll`` trains on
-    the retained answers, ``kl`` keeps near the model before unlearning (over its ``top`` likeliest
-    tokens), ``none`` needs no retained records. ``steps`` is an upper bound when calibration
-    records are given, else the number of steps. Batches count forms of records. ``select`` says
-    which weights train, ``wrap`` where their gradient is taken, ``engine`` how a step is computed.
-    """
-
-    forget_weight: float = Field(default=1.0, gt=0)
-    retain_weight: float = Field(default=1.0, ge=0)
-    retain_term: RetainTerm = "nll"
-    constraint: ConstraintSettings | None = None
-    top: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=1e-4, gt=0)
-    steps: int = Field(default=300, ge=1)
-    warmup: int = Field(default=5, ge=0)
-    forget_batch: int = Field(default=8, ge=1)
-    retain_batch: int = Field(default=24, ge=1)
-    stop: StopSettings = field(default_factory=StopSettings)
-    select: Selector = field(default_factory=All)
-    wrap: tuple[Wrap, ...] = ()
-    engine: EngineSettings = field(default_factory=EngineSettings)
-
-
-class Mixture:
-    """The loss of given samples: an objective, a retain term, and the balance of the two."""
-
-    def __init__(self, objective: Objective, settings: ForgetSettings) -> None:
-        self.objective = objective
-        self.keep = RetainObjective(settings.retain_term, settings.top)
-        self.balance = balance_of(settings.retain_weight, settings.constraint)
-        self._weight = settings.forget_weight
-
-    def terms(
-        self,
-        model: Any,
-        groups: Mapping[str, Sequence[Sample]],
-        cache: ReferenceCache,
-        piece: Piece = WHOLE,
-    ) -> Terms:
-        """Return the weighted terms of a step, whose sum is its loss, from one forward pass.
-
-        ``groups`` hold the samples of the whole step; ``piece`` says which of them are computed,
-        and perhaps one term only.
-        """
-        wanted = [] if piece.only == RETAIN else [*self.objective.groups]
-        if groups.get(RETAIN) and piece.only != FORGET:
-            wanted.append(RETAIN)
-        parts = {name: tuple(piece.of(groups[name])) for name in wanted}
-        terms: dict[str, Tensor] = {}
-        if RETAIN in parts:  # by every process, that of an empty piece too
-            self.balance.see((piece.index, piece.count), next(model.parameters()).new_zeros(()))
-        if not any(parts.values()):
-            return terms
-        seen = self._seen(model, parts, groups, cache)
-        if piece.only != RETAIN and parts[self.objective.groups[0]]:
-            terms[FORGET] = self._weight * self.objective.forget(seen)
-        if parts.get(RETAIN):
-            keep = self.objective.retain if self.objective.retains else self.keep
-            kept = keep(seen[RETAIN])
-            self.balance.see((piece.index, piece.count), kept)
-            terms[RETAIN] = self.balance.weight * kept
-        return terms
-
-    def needs(self, group: str) -> Sequence[Need]:
-        """Return what of the model before unlearning is read for the samples of a group."""
-        own = self.objective.needs(group)
-        if group == RETAIN and not self.objective.retains:
-            return (*own, *self.keep.needs())
-        return own
-
-    def _seen(
-        self,
-        model: Any,
-        parts: Mapping[str, tuple[Sample, ...]],
-        groups: Mapping[str, Sequence[Sample]],
-        cache: ReferenceCache,
-    ) -> dict[str, Answers]:
-        batch = collate([*chain.from_iterable(parts.values())], next(model.parameters()).device)
-        found, head = self.objective.states(model, batch), head_of(model)
-        states, side = found if isinstance(found, tuple) else (found, None)
-        seen, row, token = {}, 0, 0
-        for name, samples in parts.items():
-            some = slice(token, token + sum(sample.answer_length for sample in samples))
-            seen[name] = Answers(
-                states=states[some],
-                side=None if side is None else side[some],
-                head=head,
-                targets=batch.targets[some],
-                rows=batch.rows[some] - row,
-                lengths=batch.lengths[row : row + len(samples)],
-                samples=samples,
-                cache=cache,
-                total_rows=len(groups[name]),
-                total_tokens=sum(sample.answer_length for sample in groups[name]),
-            )
-            row, token = row + len(samples), some.stop
-        return seen
 
 
 @plain_dataclass(frozen=True)
@@ -275,7 +166,7 @@ def _prepared(
     texts = Texts(context, model, tokenizer, records, forget)
     forgetting = Forgetting(
         model=adapters.inner(model),
-        mixture=Mixture(objective, settings),
+        mixture=Mixture(objective, settings, _levels(context, model, tokenizer, settings)),
         forget=Batches(forget, settings.forget_batch, seed),
         retain=Batches(retain, settings.retain_batch, seed + 1) if retain else None,
         riders={
@@ -287,6 +178,24 @@ def _prepared(
     forgetting.fill(context, settings.steps)
     context.events.emit(PHASE, "the model before unlearning is measured")
     return forgetting
+
+
+def _levels(
+    context: Context, model: Any, tokenizer: Any, settings: ForgetSettings
+) -> dict[str, float] | None:
+    """Return, by form, what is enough; raises ``DATA_MISSING`` if there is nobody to measure by."""
+    if settings.ceiling is None:
+        return None
+    if not context.has("calibration"):
+        message = "a ceiling is measured on calibration records, and the job brings none"
+        raise JobError(ErrorCode.DATA_MISSING, message)
+    found = {}
+    for form in context.job.recipe.forms:
+        samples = encode(tokenizer, context.records("calibration"), [form])
+        if samples:
+            costs = mean_nll(adapters.inner(model), samples, context.device)
+            found[form] = settings.ceiling * fmean(costs)
+    return found
 
 
 def unlearn(context: Context, settings: ForgetSettings, objective: Objective) -> Outcome:

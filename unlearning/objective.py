@@ -10,6 +10,7 @@ step, so that a step cut into pieces adds up to the same loss.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,7 +61,8 @@ class Answers:
     ``states`` [tokens, width] are the hidden states that ``head`` turns into logits; ``targets``
     and ``rows`` [tokens] are the true tokens and their rows, ``lengths`` [rows] the answer tokens
     of each. ``total_rows`` and ``total_tokens`` count the whole step, of which this may be a
-    piece. ``side`` [tokens, k] is what else the objective read off the pass.
+    piece. ``side`` [tokens, k] is what else the objective read off the pass. A row whose NLL a
+    token is above the level of its form (``levels``) counts as zero in both means.
     """
 
     states: Tensor
@@ -73,6 +75,7 @@ class Answers:
     total_rows: int
     total_tokens: int
     side: Tensor | None = None
+    levels: Mapping[str, float] | None = None
 
     @cached_property
     def logits(self) -> Tensor:
@@ -106,11 +109,23 @@ class Answers:
 
     def over_rows(self, values: Tensor) -> Tensor:
         """Return this piece's part of the mean over the rows of the step."""
+        if self.levels is not None:
+            values = values * self._pushed
         return values.sum() / self.total_rows
 
     def over_tokens(self, values: Tensor) -> Tensor:
         """Return this piece's part of the mean over the answer tokens of the step."""
+        if self.levels is not None:
+            values = values * self._pushed[self.rows]
         return values.sum() / self.total_tokens
+
+    @cached_property
+    def _pushed(self) -> Tensor:
+        """Return 1 for the rows that are below their level, else 0, [rows]."""
+        known = self.levels or {}
+        levels = [known.get(sample.form, math.inf) for sample in self.samples]
+        costs = self.sums.detach() / self.lengths
+        return (costs < costs.new_tensor(levels)).to(costs.dtype)
 
     @cached_property
     def sums_before(self) -> Tensor:
@@ -134,6 +149,9 @@ class Objective:
 
     retains: bool = False
     """Whether :meth:`retain` takes the place of the retain term of the settings."""
+
+    gated: bool = True
+    """Whether answers above a level may be left alone; their likelihood must be at hand."""
 
     notes: tuple[str, ...] = ()
     """What the reader of a result must know of this method, whatever came out."""

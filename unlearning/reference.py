@@ -182,7 +182,7 @@ class _Shelf:
         self._open(path)
 
     def _open(self, path: Path) -> None:
-        opened = safe_open(str(path), "pt")
+        opened: Any = safe_open(str(path), "pt")
         self._place |= dict.fromkeys(opened.keys(), len(self._files))
         self._files.append(opened)
 

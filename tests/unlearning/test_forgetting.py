@@ -51,6 +51,21 @@ def test_asking_for_a_retain_term_without_retained_records_is_refused(
 
 
 @pytest.mark.training
+def test_a_ceiling_is_measured_on_calibration_records_form_by_form(
+    whole: Any, make_job: Any, completed: Any, failed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[dict[str, float]] = []
+    levels = forgetting._levels
+    monkeypatch.setattr(
+        forgetting, "_levels", lambda *args: (found.append(levels(*args) or {}), found[-1])[1]
+    )
+    completed(make_job("npo", whole, {**QUICK, "ceiling": 2.0}))
+    assert set(found[0]) == set(whole.recipe.forms) and all(5 < x < 20 for x in found[0].values())
+    folder = without(make_job("npo", whole, {"ceiling": 2.0}, name="bare"), "calibration")
+    assert failed(folder).failure.code is ErrorCode.DATA_MISSING
+
+
+@pytest.mark.training
 def test_events_name_the_terms_of_the_loss(whole: Any, make_job: Any, completed: Any) -> None:
     folder = make_job("kl_min", whole, QUICK)
     completed(folder)

@@ -68,6 +68,7 @@ class Misdirection(Objective):
     """Steer the forget answers' states, hold the retained ones'."""
 
     retains = True
+    gated = False  # the states are an early layer's
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -246,6 +246,25 @@ def test_flat_compares_mean_probabilities_of_answers(
     assert found["forget"] == pytest.approx(by_hand, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["npo", "wga"])
+def test_an_answer_above_its_level_is_left_alone(world: World, name: str) -> None:
+    forget = world.groups["forget"]
+    costs = [nll(world.now, item) / item.answer_length for item in forget]
+    level = sorted(costs)[1] + 1e-3  # two below, one above
+    parsed, objective = gradient(name, {"retain_term": "none"})
+    groups = {**world.groups, "retain": []}
+    gated = Mixture(objective, parsed, {"question": level}).terms(world.now, groups, world.cache)
+    kept = [item for item, cost in zip(forget, costs, strict=True) if cost < level]
+    alone = Mixture(objective, parsed).terms(world.now, {**groups, "forget": kept}, world.cache)
+    counts = (
+        (len(kept), 3)
+        if name == "npo"
+        else tuple(sum(item.answer_length for item in some) for some in (kept, forget))
+    )
+    share = counts[0] / counts[1]  # the mean still counts all
+    assert gated["forget"].item() == pytest.approx(alone["forget"].item() * share, rel=1e-4)
+
+
 ALL = ["npo", "simnpo", "kl_min", "wga", "ce_u", "undial", "pdu", "dpo", "flat", "idk"]
 
 
