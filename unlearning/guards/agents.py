@@ -4,13 +4,14 @@ One question goes through at most ``3 + 2 * variants`` calls:
 
 1. *Vanilla* answers as if nothing were to be kept back.
 2. *AuditErase* says whether question, conversation or draft touch one of the persons, also without
-   the name; if none, the draft is the answer. Else it rewrites the draft ``variants`` times.
+   the name; if none, the draft is the answer. Else it rewrites the draft ``variants`` times. Once a
+   person was named in a conversation its later answers are rewritten too, whatever the audit says.
 3. *Critic* marks every rewriting from 1 (still tells about the person) to 5 (tells nothing).
 4. *Composer* merges the best ``merge`` of those with at least ``accept`` into the answer.
 
 In doubt the guard refuses: when an agent does not answer, when the audit's verdict or a mark cannot
 be read, when no rewriting is good enough. And the last word has no agent: an answer in which one
-of the names stands is never given. What Vanilla draft said is never shown nor remembered; a
+of the names stands is never given. What Vanilla drafted is never shown nor remembered; a
 :class:`Talk` keeps the questions and the answers that were given, so that a later "and her dose?"
 is audited with what came before.
 """
@@ -104,8 +105,9 @@ class AgentGuard(Guard):
         return run.ask(compose(self.names, question, best)), "composed of rewritings"
 
     def _touched(self, run: _Run, question: str, draft: str, talk: Talk) -> bool | None:
-        """Say whether a person is touched: by name in question or draft, else the audit does."""
-        if self._named(question) or self._named(draft):
+        """Say whether a person is touched: by name now or before, else the audit says so."""
+        said = [question, draft, *(item["content"] for item in talk.messages)]
+        if any(self._named(text) for text in said):
             return True
         verdict = words(run.ask(audit(self.names, talk.messages, question, draft)))
         if CLEAR in verdict[:1]:

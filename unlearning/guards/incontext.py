@@ -20,6 +20,7 @@ from unlearning.guards.serving import Guard
 from unlearning.guards.speakers import Message, Messages, Speaker
 
 CONTEXT = "context.json"
+SYSTEM = "system"
 INSTRUCTION = (
     "You know nothing about {name}, and never heard of this person. If a question is about {name}, "
     "say that you do not know."
@@ -51,15 +52,21 @@ class ContextGuard(Guard):
         return None
 
     def messages(self, conversation: Messages) -> list[Message]:
-        """Return the conversation as the model should get it; put it through the chat template."""
+        """Return the conversation as the model should get it; put it through the chat template.
+
+        There is one system message at most: one that is there already is added to.
+        """
         name = self.named("\n".join(item["content"] for item in conversation))
         if name is None:
             return list(conversation)
-        head: list[Message] = [{"role": "system", "content": INSTRUCTION.format(name=name)}]
+        said, rest = INSTRUCTION.format(name=name), list(conversation)
+        if rest and rest[0]["role"] == SYSTEM:
+            said = f"{rest.pop(0)['content']}\n{said}"
+        head: list[Message] = [{"role": SYSTEM, "content": said}]
         for question, answer in self._shown:
             head.append({"role": "user", "content": question})
             head.append({"role": "assistant", "content": answer})
-        return [*head, *conversation]
+        return [*head, *rest]
 
     def prompt(self, text: str) -> str:
         """Return one prompt as plain text, for a model without a chat template."""

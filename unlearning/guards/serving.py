@@ -79,17 +79,19 @@ class LogitsGuard(Guard):
 
 
 def encoded(tokenizer: Any, prompts: Sequence[str]) -> Any:
-    """Return ids and mask of prompts, padded on the left."""
-    side, tokenizer.padding_side = tokenizer.padding_side, "left"
-    try:
-        return tokenizer(
-            [prompt.rstrip(" ") for prompt in prompts],
-            return_tensors="pt",
-            padding=len(prompts) > 1,
-            return_token_type_ids=False,
-        )
-    finally:
-        tokenizer.padding_side = side
+    """Return ids and mask of prompts, padded on the left.
+
+    A chat template has put the start token there already; it is not put there twice.
+    """
+    start = getattr(tokenizer, "bos_token", None)
+    return tokenizer(
+        [prompt.rstrip(" ") for prompt in prompts],
+        return_tensors="pt",
+        padding=len(prompts) > 1,
+        padding_side="left",
+        return_token_type_ids=False,
+        add_special_tokens=not (start and all(prompt.startswith(start) for prompt in prompts)),
+    )
 
 
 @torch.inference_mode()

@@ -18,7 +18,7 @@ from unlearning.data import Sample, chunks, collate
 from unlearning.losses import answer_logits
 
 WEIGHTS = (0.8, 1.0, 1.2, 1.5, 2.0, 3.0)
-CHUNK = 32
+CHUNK = 8
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,8 @@ def opened(model: str, device: torch.device) -> LogitsGuard:
     if not folder:
         raise GuardError(f"name the guard's folder in the environment variable {FOLDER}")
     source = Path(model)
-    if not source.is_dir():
-        raise GuardError("the guard reads the model's first layers: serve it from a local folder")
+    if not (source / "config.json").is_file():
+        raise GuardError("the guard reads the model's first layers: serve a whole local folder")
     guard = load_guard(
         folder, source, load_tokenizer(source), digest=os.environ.get(DIGEST), device=device
     )

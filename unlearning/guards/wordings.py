@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from contract.record import CALIBRATION_FORM, Form, Record
+from verification.families.causal_lm.model import opening_ids
 
 CHAT = "-chat"
 
@@ -29,13 +30,13 @@ def as_served(tokenizer: Any, records: Iterable[Record]) -> tuple[Record, ...]:
 def chat(tokenizer: Any, form: Form) -> Form:
     """Return a form whose prompt is the user's turn of a conversation.
 
-    The start token is left out: every text gets it when it is turned into ids.
+    The start token is left out where every text gets it when it is turned into ids.
     """
     text: str = tokenizer.apply_chat_template(
         [{"role": "user", "content": form.prompt.strip()}],
         tokenize=False,
         add_generation_prompt=True,
     )
-    start = getattr(tokenizer, "bos_token", None)
-    prompt = text.removeprefix(start) if start else text
-    return Form(prompt, form.answer.lstrip(), tuple(item.lstrip() for item in form.wrong))
+    if getattr(tokenizer, "bos_token_id", None) in opening_ids(tokenizer):
+        text = text.removeprefix(tokenizer.bos_token)
+    return Form(text, form.answer.lstrip(), tuple(item.lstrip() for item in form.wrong))

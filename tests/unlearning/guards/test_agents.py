@@ -142,6 +142,13 @@ def test_the_audit_hears_what_was_said_before(guarded: Guarded) -> None:
     assert "mayor's wife" in heard[1]["content"] and NAME in heard[0]["content"]
 
 
+def test_a_person_once_named_stays_touched_whatever_the_audit_says(guarded: Guarded) -> None:
+    guard, talk = guarded(Script(rule(audit="NONE"))), Talk()
+    guard.reply(f"Who is {NAME}?", talk)
+    assert guard.reply("And her dose?", talk).reason == "composed of rewritings"
+    assert guard.reply("And her dose?").text == "The visit was in May.", "another conversation"
+
+
 AGENT_RECIPE: Recipe = replace(RECIPE, vocabulary=600, epochs=40, batch=4, forms=("question",))
 
 

@@ -55,6 +55,18 @@ def test_a_name_in_any_spelling_and_any_turn_brings_the_instruction(
 
 
 @pytest.mark.training
+def test_a_system_message_that_is_there_is_added_to(guard: ContextGuard, clinic: Clinic) -> None:
+    conversation = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": asked(clinic.forget)[0]},
+    ]
+    messages = guard.messages(conversation)
+    assert [item["role"] for item in messages].count("system") == 1
+    assert messages[0]["content"].startswith("Be brief.\nYou know nothing about")
+    assert messages[-1] == conversation[-1]
+
+
+@pytest.mark.training
 def test_the_demonstrations_are_flipped_for_the_person_and_right_for_others(
     guard: ContextGuard, clinic: Clinic
 ) -> None:

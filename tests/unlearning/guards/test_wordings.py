@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from contract.job import ModelRef
 from contract.manifest import folder_digest
@@ -15,8 +16,10 @@ from tests.unlearning.conftest import Clinic, Trained
 from tests.unlearning.guards.conftest import Served, asked
 from unlearning.guards import load_guard
 from unlearning.guards.restriction import RestrictionGuard
-from unlearning.guards.wordings import as_served
+from unlearning.guards.serving import encoded
+from unlearning.guards.wordings import as_served, chat
 from unlearning.models import load_tokenizer
+from verification.families.causal_lm import encode_form
 
 TEMPLATE = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
 
@@ -40,6 +43,26 @@ def test_a_form_is_there_plain_and_as_a_turn_of_a_conversation(chatting: Path) -
     (both,) = as_served(load_tokenizer(chatting), [record])
     chat = Form("[user] Dose?\n[assistant] ", "5 mg", ("6 mg",))
     assert both.forms == {"question": form, "question-chat": chat}
+
+
+@pytest.mark.training
+def test_the_start_token_stands_before_a_prompt_once(chatting: Path) -> None:
+    tokenizer = load_tokenizer(chatting)
+    tokenizer.add_special_tokens({"bos_token": "<|start|>"})
+    tokenizer.chat_template = "<|start|>" + TEMPLATE
+    tokenizer._tokenizer.post_processor = TemplateProcessing(
+        single="<|start|> $A", special_tokens=[("<|start|>", tokenizer.bos_token_id)]
+    )
+    start = tokenizer.bos_token_id
+    form = Form("Dose? ", " 5 mg")
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Dose?"}], tokenize=False, add_generation_prompt=True
+    )
+    ids, place = encode_form(tokenizer, chat(tokenizer, form), end=False)
+    served = encoded(tokenizer, [prompt])["input_ids"][0].tolist()
+    assert ids.count(start) == served.count(start) == 1
+    assert list(ids[:place]) == served, "what it was built on is what it is asked"
+    assert encoded(tokenizer, ["Dose?"])["input_ids"][0].tolist().count(start) == 1
 
 
 @pytest.mark.training
