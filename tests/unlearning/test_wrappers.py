@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from contract.event import EventLog
+from contract.job import Recipe, UnlearningJob, write_job
 from contract.result import JobError
-from tests.unlearning.engine.tiny import batch, tiny
+from tests.unlearning.engine.tiny import batch, lesson, tiny
+from unlearning.data import collate
+from unlearning.engine import EngineSettings, Phase, Piece, Schedule, fit
 from unlearning.engine.weights import Weights
 from unlearning.losses import answer_nll
+from unlearning.spec import Context
 from unlearning.wrappers import Averaging, Curvature, GradientNorm, Sam, Smoothing, Wrapper
 
 SMOOTHING = [Sam(), Smoothing(), GradientNorm(), Curvature(), (GradientNorm(), Sam())]
@@ -190,3 +197,47 @@ def test_a_penalty_must_be_innermost_and_the_order_counts() -> None:
 def _penalised_direction() -> Tensor:
     gradient = numeric(lambda at: Valley().forget(at) + 0.3 * slope(at).norm(), START)
     return gradient / gradient.norm()
+
+
+def trained(folder: Path, wraps: Any, pieces: int = 1, fail_at: int | None = None) -> Any:
+    """Train a tiny model for six steps in the real loop, with a checkpoint at every step."""
+    folder.mkdir(exist_ok=True)
+    job = UnlearningJob("train", Recipe())
+    write_job(folder, job)
+    events, stop, device = EventLog(folder), threading.Event(), torch.device("cpu")
+    context = Context(folder, job, device, events, folder, folder, stop, 0.0)
+    model, samples = tiny("llama"), lesson(8)
+
+    def loss(step: int, piece: Piece) -> dict[str, Tensor]:
+        if step == fail_at:
+            raise InterruptedError
+        terms = {}
+        if piece.only != "retain":
+            terms["forget"] = -0.01 * answer_nll(model, collate(piece.of(samples[:4]))).sum()
+        if piece.only != "forget":
+            terms["retain"] = 0.1 * answer_nll(model, collate(piece.of(samples[4:]))).sum()
+        return terms
+
+    engine = EngineSettings(pieces=pieces)
+    wrap = Wrapper(wraps, seed=4)
+    fit(context, Phase("x", model, Schedule(6, 1e-2), loss, pieces=4, wrap=wrap, engine=engine))
+    return torch.cat([item.detach().flatten() for item in model.parameters()])
+
+
+@pytest.mark.parametrize(
+    "wraps",
+    [
+        [Smoothing(sigma=0.01, draws=2), Averaging(start=2, every=1)],
+        [GradientNorm(), Sam(rho=0.1)],
+        [Curvature()],
+    ],
+)
+def test_in_the_loop_a_killed_run_resumes_to_the_same_end_in_any_number_of_pieces(
+    wraps: Any, tmp_path: Path
+) -> None:
+    unbroken = trained(tmp_path / "unbroken", wraps)
+    with pytest.raises(InterruptedError):
+        trained(tmp_path / "killed", wraps, fail_at=4)
+    assert torch.equal(trained(tmp_path / "killed", wraps), unbroken)
+    assert torch.allclose(trained(tmp_path / "pieces", wraps, pieces=2), unbroken, atol=1e-4)
+    assert not torch.allclose(trained(tmp_path / "plain", []), unbroken, atol=1e-4)
