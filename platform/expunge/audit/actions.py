@@ -26,6 +26,7 @@ class AuditAction(StrEnum):
     DATASET_VERSION_REGISTERED = "dataset_version.registered"
     MODEL_REGISTERED = "model.registered"
     MODEL_VERSION_REGISTERED = "model_version.registered"
+    SUPPRESSION_EXPIRED = "suppression.expired"
     SUPPRESSION_RECORDED = "suppression.recorded"
     ALERT_RAISED = "alert.raised"
     ALERT_DECIDED = "alert.decided"
@@ -35,6 +36,7 @@ class AuditAction(StrEnum):
     CONTAINMENT_CHOSEN = "containment.chosen"
 
     TICKET_FILED = "ticket.filed"
+    REQUEST_DISCLOSED = "request.disclosed"
     TICKET_MOVED = "ticket.moved"
     TICKET_EXTENDED = "ticket.extended"
     TICKET_SHREDDED = "ticket.shredded"

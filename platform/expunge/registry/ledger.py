@@ -107,7 +107,17 @@ def suppression_expire() -> int:
     if not months:
         return 0
     limit = now() - timedelta(days=months * _DAYS_A_MONTH)
-    return SuppressionEntry.objects.filter(created_at__lt=limit).delete()[0]
+    with transaction.atomic():
+        forgotten = SuppressionEntry.objects.filter(created_at__lt=limit).delete()[0]
+        if forgotten:
+            audit_record(
+                action=AuditAction.SUPPRESSION_EXPIRED,
+                actor="system:retention",
+                controller_id=None,
+                subject={},
+                data={"entries": forgotten, "before": limit.isoformat()},
+            )
+    return forgotten
 
 
 def _people(scope: ScopeNode) -> list[tuple[ScopeNode, bytes]]:

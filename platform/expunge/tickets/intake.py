@@ -25,6 +25,7 @@ from expunge.registry.selectors import records_in_scope
 from expunge.tickets.clocks import Deadline, Establishment, deadline
 from expunge.tickets.correspondence import tell_filed
 from expunge.tickets.coverage import gate_pass
+from expunge.tickets.disclosure import request_commitment
 from expunge.tickets.models import Ticket, TicketMove, TicketScope
 from expunge.tickets.payload import TicketPayload, key_create, payload_encrypt
 from expunge.tickets.regimes import regime_named
@@ -83,10 +84,10 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
         clock=clock.to_json(),
         requester=actor.user,
     )
-    _store(ticket, payload, nodes)
+    asked = _store(ticket, payload, nodes)
     ticket_filing.send(sender=Ticket, ticket=ticket, payload=payload)
     tell_filed(ticket, payload)
-    _remember(ticket, actor, nodes)
+    _remember(ticket, actor, nodes, asked)
     target = TicketState.UNDER_REVIEW if identity_confirmed else TicketState.IDENTITY_PENDING
     return ticket_move(ticket=ticket, target=target, actor=actor)
 
@@ -157,15 +158,17 @@ def _deadline(controller: Controller, regime: str, ground: str, moment: datetime
         ) from error
 
 
-def _store(ticket: Ticket, payload: TicketPayload, nodes: tuple[ScopeNode, ...]) -> None:
+def _store(ticket: Ticket, payload: TicketPayload, nodes: tuple[ScopeNode, ...]) -> str:
+    """Store a ticket under a key of its own; returns the commitment to what was asked."""
     key = new_key()
     ticket.payload = payload_encrypt(ticket, payload, key)
     ticket.save(force_insert=True)
     key_create(ticket, key)
     TicketScope.objects.bulk_create(TicketScope(ticket=ticket, node=node) for node in nodes)
+    return request_commitment(key, payload)
 
 
-def _remember(ticket: Ticket, actor: Actor, nodes: tuple[ScopeNode, ...]) -> None:
+def _remember(ticket: Ticket, actor: Actor, nodes: tuple[ScopeNode, ...], asked: str) -> None:
     TicketMove.objects.create(
         ticket=ticket, target=ticket.state, actor=actor.pseudonym, user=actor.user
     )
@@ -181,5 +184,6 @@ def _remember(ticket: Ticket, actor: Actor, nodes: tuple[ScopeNode, ...]) -> Non
             "received_on": ticket.clock["received_on"],
             "due_on": ticket.clock["due"],
             "nodes": sorted(str(node.pk) for node in nodes),
+            "request": asked,
         },
     )

@@ -224,8 +224,7 @@ def a_byte_of_the_sidecar(m: Materials, random: Random) -> Shown:
 
 @forgery(10)
 def the_sidecar_of_another(m: Materials, random: Random) -> Shown:
-    one, two = random.sample([m.honest, m.other], 2)
-    return replace(one, sidecar=two.sidecar)
+    return replace(m.other, sidecar=m.honest.sidecar, log=random.choice([m.honest.log, None]))
 
 
 SIDECAR_TRICKS: dict[str, Callable[[dict[str, Any], Random], Any]] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from expunge.audit.checkpoint import COSIGNATURE, parse_keys
 from expunge.certificates.kinds import REVOKED_BECAUSE, WORDING, Kind, RevocationReason
+from expunge.certificates.offline import other
 from expunge.certificates.offline.findings import all_hold
 from expunge.certificates.offline.trust import Trust, read_roots
 from expunge.certificates.offline.verification import Outcome, verify
@@ -22,7 +23,10 @@ MARKS = {True: "ok  ", False: "FAIL", None: "--  "}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``expunge-verify``; returns 0 (valid), 1 (not), 2 (could not look) or 3 (revoked)."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in {other.LOG, other.DISCLOSURE}:
+        return other.main(given)
+    options = _parser().parse_args(given)
     for library in ("pyhanko", "pyhanko_certvalidator"):
         logging.getLogger(library).setLevel(logging.CRITICAL)  # what matters is in the findings
     try:
@@ -123,7 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="expunge-verify",
         description="Check a certificate offline. "
-        "Exit code 0: valid, 1: not valid, 2: usage, 3: revoked.",
+        "Exit code 0: valid, 1: not valid, 2: usage, 3: revoked. "
+        "'expunge-verify log' and 'expunge-verify disclosure' check a log and what it commits to.",
     )
     parser.add_argument("certificate", type=Path, help="the PDF")
     parser.add_argument("--sidecar", type=Path, help="the .json that travels beside the PDF")
