@@ -52,7 +52,7 @@ from unlearning.stopping import rank
 CPU = torch.device("cpu")
 REQUESTS = 4
 SIZES = (1, 2, 4)
-ADAPTER = {"epochs": 20, "learning_rate": 1e-2, "batch": 16, "warmup": 10}
+ADAPTER = {"epochs": 40, "learning_rate": 1e-2, "batch": 16, "warmup": 10}
 WHOLE = SMALL
 SLICED = replace(SMALL, shards=2, slices=2)
 STACKED = replace(SLICED, permutations=2)
