@@ -26,8 +26,10 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from contract.canonical import digest_json, read_json, write_json
 from contract.record import FROZEN
+from contract.result import ErrorCode, JobError
 from unlearning.data import Sample, chunks, collate
-from unlearning.losses import answer_logits
+from unlearning.engine.processes import several
+from unlearning.losses.forward import answer_states, head_of, in_pieces
 from unlearning.losses.tokens import token_nll
 from unlearning.objective import Texts
 from unlearning.reference import tokenizer_digest
@@ -55,8 +57,14 @@ class AlternativeSettings:
 
 
 def written(texts: Texts, settings: AlternativeSettings) -> Sequence[Sequence[Sample]]:
-    """Return the alternatives of each forget sample; none of them is the true answer."""
+    """Return the alternatives of each forget sample; none of them is the true answer.
+
+    Raises ``NOT_SUPPORTED`` when several processes hold the model.
+    """
     context, found = texts.context, []
+    if several():
+        message = "alternatives are written by one process; run alt_po on one device, or choose dpo"
+        raise JobError(ErrorCode.NOT_SUPPORTED, message)
     key = {
         "model": context.model.digest,
         "tokenizer": tokenizer_digest(texts.tokenizer),
@@ -114,18 +122,19 @@ def _distinct(answers: Sequence[Sample], true: Sample) -> list[Sample]:
 
 def _left(texts: Texts, settings: AlternativeSettings, chunk: Sequence[Sample]) -> list[Sample]:
     """Return one answer for each sample that leaves the true one at its content and goes on."""
-    logits = answer_logits(texts.model, collate(chunk, texts.context.device)).float()
-    begins = _words(texts.tokenizer, logits.shape[-1]).to(logits.device)
+    head = head_of(texts.model)
+    begins = _words(texts.tokenizer, head.vocabulary).to(texts.context.device)
+    states = answer_states(texts.model, collate(chunk, texts.context.device))
     prefixes, forbidden = [], []
     for sample, own, content in zip(
         chunk,
-        logits.split([sample.answer_length for sample in chunk]),
+        states.split([sample.answer_length for sample in chunk]),
         _content(texts, chunk, begins),
         strict=True,
     ):
         leave = content[0]
         true = [sample.ids[sample.start + place] for place in content]
-        scores = own[leave] / settings.temperature
+        scores = head(own[leave]).float() / settings.temperature
         scores[[*true, *_end(texts)]] = -torch.inf
         if begins[true[0]]:
             scores[~begins] = -torch.inf
@@ -151,7 +160,8 @@ def _content(texts: Texts, chunk: Sequence[Sample], begins: Tensor) -> list[list
         for item in chunk
     ]
     batch = collate(alone, texts.context.device)
-    surprise = token_nll(answer_logits(texts.model, batch), batch.targets)
+    states = answer_states(texts.model, batch)
+    surprise = in_pieces(head_of(texts.model), states, token_nll, batch.targets)
     found = []
     for item, values in zip(chunk, surprise.split([i.answer_length for i in chunk]), strict=True):
         true = item.ids[item.start :]

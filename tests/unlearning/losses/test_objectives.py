@@ -12,6 +12,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from unlearning import reference
 from unlearning.data import Sample
 from unlearning.engine import Piece
 from unlearning.forgetting import ForgetSettings, Mixture
@@ -293,6 +294,32 @@ def test_the_cache_gives_the_states_of_the_model_before(world: World) -> None:
         ids = torch.tensor([sample.ids])
         layers = world.before(input_ids=ids, output_hidden_states=True).hidden_states
         assert torch.allclose(states, layers[1][0, sample.start - 1 : -1], atol=1e-5)
+
+
+def test_an_interrupted_measuring_goes_on_where_it_was(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "MEASURING_BATCH", 1)
+    monkeypatch.setattr(reference, "SHELF_BATCHES", 2)
+    samples, need = texts(9, (2, 3, 1, 4, 2)), Top(3)
+    measured = reference._measured
+
+    def unplugged(of: Any, chunk: Any, *more: Any) -> Any:
+        if chunk[0] is samples[3]:
+            raise RuntimeError
+        return measured(of, chunk, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(reference, "_measured", unplugged)
+        with pytest.raises(RuntimeError):
+            ReferenceCache(tmp_path, "m", TOKENIZER).fill(world.before, samples, CPU, need)
+    again = ReferenceCache(tmp_path, "m", TOKENIZER)
+    assert again.fill(world.before, samples, CPU, need) == 3
+    (tmp_path / "whole").mkdir()
+    whole = ReferenceCache(tmp_path / "whole", "m", TOKENIZER)
+    whole.fill(world.before, samples, CPU, need)
+    for one, other in zip(again.top(samples, need), whole.top(samples, need), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_few_kept_tokens_always_hold_the_true_one(world: World) -> None:
