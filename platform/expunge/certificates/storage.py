@@ -5,6 +5,8 @@ Two workers that finish the same certificate write two files, and the log decide
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +14,8 @@ from uuid import UUID
 from django.conf import settings
 
 from expunge.common.keyfile import write_private
+
+ABANDONED_SECONDS = 3600
 
 
 def pdf_store(certificate_id: UUID, pdf: bytes) -> str:
@@ -32,11 +36,16 @@ def pdf_keep_only(name: str) -> None:
     """Remove the PDFs that crashed or slower attempts left beside the one that counts.
 
     A file that somebody is still writing is left alone: its writer finds the certificate issued.
+    One that nobody has touched for an hour was left by a process that died.
     """
     kept = _path(name)
     for path in kept.parent.glob("*.pdf"):
         if path != kept:
             path.unlink(missing_ok=True)
+    for path in kept.parent.glob(".*.pdf.*"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
 
 
 def _path(name: str) -> Path:

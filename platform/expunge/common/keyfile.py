@@ -20,6 +20,11 @@ def write_private(path: Path, content: bytes) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name, too, outlives a loss of power
+    finally:
+        os.close(folder)
 
 
 def read_or_create(path: Path, make: Callable[[], str]) -> str:
