@@ -118,8 +118,9 @@ def _method(name: str) -> str:
     known = registry.methods()
     if name not in known:
         raise registry.unknown(name, tuple(known))
-    card = known[name].card
-    defaults = {key: item.get("default") for key, item in card.settings["properties"].items()}
+    card, settings = known[name].card, known[name].settings
+    # Parsed and written back: nested settings have defaults of their own.
+    defaults = settings.dump_python(registry.parse_settings(settings, {}), mode="json")
     head = f"{card.title} ({card.effect.value}; {card.source})\n{card.summary}\n"
     return f"{head}needs {', '.join(card.needs)}\nsettings {json.dumps(defaults, indent=1)}\n"
 
