@@ -16,6 +16,7 @@ from expunge.common.clock import now
 from expunge.jobs.certification import ticket_certify
 from expunge.jobs.models import Attempt, Batch, ErasureJob
 from expunge.jobs.states import AttemptState, BatchState, JobState
+from expunge.jobs.track_record import Prior, Trials, make_plan
 from expunge.registry.models import Arm, Dataset, ModelVersion, ScopeNode
 from expunge.registry.selectors import scope_search
 from expunge.registry.services import (
@@ -172,6 +173,18 @@ def _tickets(people: People, nodes: list[ScopeNode]) -> dict[str, Ticket]:
     return tickets
 
 
+def _plan() -> dict[str, Any]:
+    """Return a plan learned from a few attempts, with a method that is left out."""
+    seen = {
+        "npo": Trials(7, 1, 90.0, 30.0),
+        "undo": Trials(3, 3, 60.0, 30.0),
+        "retrain": Trials(1, 1, 200.0, 30.0),
+    }
+    plan = make_plan(tuple(seen), seen, {"undo": Prior(12, 12, 0.4)})
+    assert plan is not None
+    return plan.as_json()
+
+
 def _work(tickets: dict[str, Ticket], original: ModelVersion, result: ModelVersion) -> None:
     ended = job(tickets["closed"], original, JobState.PASSED, result)
     refuted = report(passed=False, original=original.digest)
@@ -184,6 +197,7 @@ def _work(tickets: dict[str, Ticket], original: ModelVersion, result: ModelVersi
         AttemptState.PASSED,
         report=passed,
         reason="npo was refuted by membership after relearning; escalating to undo",
+        plan=_plan(),
     )
     failed = job(tickets["failed"], original, JobState.EXHAUSTED)
     attempt(failed, 1, "npo", AttemptState.REFUTED, report=refuted)

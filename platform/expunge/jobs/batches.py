@@ -170,6 +170,7 @@ def _queue(batch: Batch, members: Sequence[tuple[ErasureJob, Step]]) -> None:
             method=rung.method,
             settings=dict(rung.settings),
             reason=step.reason[:REASON_LENGTH],
+            plan=step.plan.as_json() if step.plan else {},
         )
         for job, step in members
     ]
@@ -188,6 +189,8 @@ def _queue(batch: Batch, members: Sequence[tuple[ErasureJob, Step]]) -> None:
     )
     for attempt in attempts:
         attempt.save(force_insert=True)
+        if attempt.plan:
+            attempt_audit(attempt, AuditAction.ATTEMPT_PLANNED, {"plan": attempt.plan})
         data = {"reason": attempt.reason, "batch": str(batch.pk), "requests": len(attempts)}
         attempt_audit(attempt, AuditAction.ATTEMPT_QUEUED, data)
     queue.enqueue_on_commit(queue.BATCH_RUN, batch.pk)

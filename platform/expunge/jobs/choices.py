@@ -17,7 +17,7 @@ PROFILES = {
 METHODS = {
     "drop_shard": _("Drop and retrain the shard"),
     "npo": _("Negative preference optimisation"),
-    "undo": _("Unlearn, noise, distil"),
+    "renew": _("Shrink, perturb, relearn"),
     "retrain": _("Full retrain"),
 }
 

@@ -21,6 +21,7 @@ class Configuration:
     ``batch_window`` is how long due work waits for company where the organisation's policy does
     not say; work due within ``urgent`` does not wait. ``reverify`` turns on that certified
     erasures are checked again on later versions, ``reverify_at_once`` of them at a time.
+    ``learns``: the order of methods is learned from past attempts, not the ladder's own.
     ``stuck``: after so long without progress a ticket counts as stuck.
     """
 
@@ -37,6 +38,7 @@ class Configuration:
     urgent: timedelta
     reverify: bool
     reverify_at_once: int
+    learns: bool
     stuck: timedelta
 
 
@@ -57,5 +59,6 @@ def configuration() -> Configuration:
         urgent=timedelta(days=int(getattr(settings, "EXPUNGE_BATCH_URGENT_DAYS", 3))),
         reverify=bool(getattr(settings, "EXPUNGE_REVERIFY", True)),
         reverify_at_once=int(getattr(settings, "EXPUNGE_REVERIFY_AT_ONCE", 1)),
+        learns=getattr(settings, "EXPUNGE_PLANNER", "learned") == "learned",
         stuck=timedelta(minutes=int(getattr(settings, "EXPUNGE_STUCK_MINUTES", 60))),
     )

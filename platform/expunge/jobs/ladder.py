@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from expunge.accounts.selectors import policy_of
+from expunge.jobs.configuration import configuration
+from expunge.jobs.experience import trials_on
 from expunge.jobs.models import Attempt, ErasureJob
-from expunge.jobs.planner import Past, Step, next_step
+from expunge.jobs.planner import Past, Step, ladder_for, next_step
 from expunge.jobs.states import ATTEMPT_OVER, AttemptState, JobState
+from expunge.jobs.track_record import Plan, benchmark, make_plan
 from expunge.tickets.models import Ticket
 from expunge.tickets.states import TicketState
 
@@ -43,13 +47,31 @@ def has_open_attempt(job: ErasureJob) -> bool:
 
 def step_of(job: ErasureJob) -> Step:
     """Return the job's next rung that the organisation's policy allows, or why there is none."""
-    return next_step(
+    plan = plan_of(job)
+    step = next_step(
         layout=job.original.layout,
         profile=job.ticket.profile,
         past=tuple(_past(attempt) for attempt in job.attempts.order_by("number")),
         round_number=job.round,
         allowed=policy_of(job.ticket.controller_id).ladder,
+        plan=plan,
     )
+    return replace(step, plan=plan)
+
+
+def plan_of(job: ErasureJob) -> Plan | None:
+    """Return the order learned from past attempts on the job's model; ``None``: the policy's own.
+
+    Other profiles than ``behavioural`` begin with what the benchmark saw of the erasure tier.
+    """
+    if not configuration().learns:
+        return None
+    profile = job.ticket.profile
+    allowed = policy_of(job.ticket.controller_id).ladder
+    methods = [rung.method for rung in ladder_for(job.original.layout, profile, allowed)]
+    tier = profile if profile in benchmark() else "erasure"
+    trials = trials_on(job.original.model_id, profile)
+    return make_plan(methods, trials, benchmark().get(tier, {})) if methods else None
 
 
 def explain(job: ErasureJob, step: Step) -> str:

@@ -142,7 +142,11 @@ class Batch(Leased):
 
 
 class Attempt(Examined):
-    """One method, run and then attacked, for one job: a place in a batch, and its own verdict."""
+    """One method, run and then attacked, for one job: a place in a batch, and its own verdict.
+
+    ``plan`` is the learned order that it was chosen by (:mod:`expunge.jobs.track_record`), empty
+    where none was.
+    """
 
     job = models.ForeignKey(ErasureJob, on_delete=models.PROTECT, related_name="attempts")
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="attempts")
@@ -151,6 +155,7 @@ class Attempt(Examined):
     method = models.CharField(max_length=40)
     settings = models.JSONField(default=dict)
     reason = models.CharField(max_length=200)
+    plan = models.JSONField(default=dict)
     state = models.CharField(max_length=20, default=AttemptState.QUEUED)
     cancel_requested = models.BooleanField(default=False)
     result = models.JSONField(null=True)

@@ -46,6 +46,14 @@ class CheckReading:
 
 
 @dataclass(frozen=True)
+class PlanReading:
+    """The learned order of methods: which comes ``first``, and every line in its order."""
+
+    first: str
+    lines: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class AttemptReading:
     """Everything a page shows of an attempt. ``next_reason`` says why another one followed."""
 
@@ -56,6 +64,7 @@ class AttemptReading:
     failure: str
     reason: str
     next_reason: str
+    plan: PlanReading | None
 
     @property
     def live(self) -> bool:
@@ -129,6 +138,7 @@ def read_attempt(attempt: Attempt, next_reason: str = "") -> AttemptReading:
         failure=(attempt.failure or {}).get("message", ""),
         reason=plain(attempt.reason),
         next_reason=plain(next_reason),
+        plan=_plan(attempt.plan),
     )
 
 
@@ -146,6 +156,14 @@ def stamp(jobs: Iterable[JobReading], *others: str) -> str:
     ]
     planned = [f"{job.job.pk}:{job.job.state}" for job in jobs]
     return hashlib.sha256("|".join([*others, *planned, *states]).encode()).hexdigest()[:16]
+
+
+def _plan(plan: dict[str, Any]) -> PlanReading | None:
+    """Return a plan with its lines as they are tried, those left out at the end."""
+    if not plan.get("order"):
+        return None
+    lines = sorted(plan["lines"], key=lambda line: line["place"] or len(plan["lines"]) + 1)
+    return PlanReading(plan["order"][0], lines)
 
 
 def _report(data: Any) -> Report | None:

@@ -176,7 +176,7 @@ def test_who_was_refuted_goes_on_from_what_the_others_made(
     close_window()
     run_all()
     assert fresh(three) == [TicketState.VERIFIED] * 3
-    assert begins(library)["begin unlearning npo"] == begins(library)["begin unlearning undo"] == 1
+    assert begins(library)["begin unlearning npo"] == begins(library)["begin unlearning renew"] == 1
     first, second = ModelVersion.objects.order_by("number")[1:]
     assert (second.parent, first.erasures.count(), second.erasures.count()) == (first, 1, 2)
     assert [ticket.jobs.get().result for ticket in three] == [second, first, second]

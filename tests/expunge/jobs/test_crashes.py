@@ -115,7 +115,7 @@ def test_a_library_killed_at_every_stage_is_run_again_as_a_new_attempt(
     for stage, begin, times in (
         ("preregister", "begin preregister", 1),
         ("unlearning", "begin unlearning npo", 1),
-        ("verification", "begin verification undo", 1),
+        ("verification", "begin verification renew", 1),
     ):
         os.kill(library.reached(begin, times)["pid"], signal.SIGKILL)
         eventually(
@@ -126,7 +126,7 @@ def test_a_library_killed_at_every_stage_is_run_again_as_a_new_attempt(
     finished(approved)
     assert outcome(approved) == [
         *(("npo", "errored"), ("npo", "errored")),
-        *(("undo", "errored"), ("undo", "passed")),
+        *(("renew", "errored"), ("renew", "passed")),
     ]
     assert {item.failure["code"] for item in Attempt.objects.filter(state="errored")} == {"crashed"}
     all_is_in_order(library, worker, settings)

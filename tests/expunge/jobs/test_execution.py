@@ -11,16 +11,20 @@ from typing import Any
 
 import pytest
 
+from expunge.audit.actions import AuditAction
 from expunge.audit.selectors import log_verify
 from expunge.jobs.conclusion import batch_conclude
 from expunge.jobs.execution import batch_execute
+from expunge.jobs.experience import trials_on
 from expunge.jobs.failures import LeaseLost
 from expunge.jobs.folder import work_path
+from expunge.jobs.ladder import plan_of
 from expunge.jobs.leases import Lease
 from expunge.jobs.models import Attempt, Batch, ErasureJob
 from expunge.jobs.services import job_cancel, jobs_plan
 from expunge.jobs.states import AttemptState, BatchState, JobState
 from expunge.jobs.sweep import sweep
+from expunge.jobs.track_record import Prior
 from expunge.registry.models import Arm, DatasetVersion, ModelVersion, ScopeNode
 from expunge.registry.selectors import scope_search, versions_touched
 from expunge.tickets.models import Ticket
@@ -60,9 +64,9 @@ def why(ticket: Ticket) -> str:
 def test_a_refuted_method_is_followed_by_a_stronger_one_until_it_passes(
     approved: Ticket, library: Library, original: ModelVersion, erika: ScopeNode
 ) -> None:
-    library.plays(verification={"npo": "fail", "undo": "inconclusive"})
+    library.plays(verification={"npo": "fail", "renew": "inconclusive"})
     assert work(approved).state == TicketState.VERIFIED
-    assert ladder(approved) == [("npo", "refuted"), ("undo", "refuted"), ("retrain", "passed")]
+    assert ladder(approved) == [("npo", "refuted"), ("renew", "refuted"), ("retrain", "passed")]
     job = approved.jobs.get()
     made = job.result
     assert job.state == JobState.PASSED and made is not None
@@ -70,13 +74,13 @@ def test_a_refuted_method_is_followed_by_a_stronger_one_until_it_passes(
     assert [erasure.node for erasure in made.erasures.all()] == [erika]
     assert versions_touched([erika]) == (original,)
     reasons = list(Attempt.objects.order_by("number").values_list("reason", flat=True))
-    assert reasons[1] == "npo was refuted by relearning; escalating to undo"
+    assert reasons[1] == "npo was refuted by relearning; escalating to renew"
 
 
 def test_a_candidate_after_refuted_ones_is_told_how_many_there_were(
     approved: Ticket, library: Library
 ) -> None:
-    library.plays(verification={"npo": "fail", "undo": "inconclusive"}, unlearning={"undo": "ok"})
+    library.plays(verification={"npo": "fail", "renew": "inconclusive"}, unlearning={"renew": "ok"})
     work(approved)
     reports = Attempt.objects.order_by("number").values_list("report", flat=True)
     assert [report["earlier_attempts"] for report in reports] == [0, 1, 2]
@@ -87,12 +91,12 @@ def test_nothing_is_unlearned_for_a_verification_that_nothing_could_pass(
 ) -> None:
     library.plays(preregister={"erasure": "hopeless"})
     assert work(approved).state == TicketState.VERIFIED
-    assert ladder(approved) == [("npo", "errored"), ("undo", "errored"), ("retrain", "passed")]
+    assert ladder(approved) == [("npo", "errored"), ("renew", "errored"), ("retrain", "passed")]
     assert "begin unlearning npo" not in library.said()
     attempt = Attempt.objects.get(method="npo")
     assert attempt.failure["code"] == "cannot_be_verified"
     assert "too few records" in attempt.failure["message"]
-    assert "could not have been verified" in Attempt.objects.get(method="undo").reason
+    assert "could not have been verified" in Attempt.objects.get(method="renew").reason
 
 
 def test_each_attempt_is_preregistered_in_the_log_before_the_model_exists(
@@ -114,7 +118,7 @@ def test_each_attempt_is_preregistered_in_the_log_before_the_model_exists(
 def test_no_folder_outlives_its_attempt_and_none_can_be_read_by_others(
     approved: Ticket, library: Library, settings: Any
 ) -> None:
-    library.plays(verification={"npo": "fail"}, unlearning={"undo": "diverged"})
+    library.plays(verification={"npo": "fail"}, unlearning={"renew": "diverged"})
     seen: list[int] = []
     mode = Path.chmod
 
@@ -129,13 +133,41 @@ def test_no_folder_outlives_its_attempt_and_none_can_be_read_by_others(
     assert list(settings.EXPUNGE_ATTEMPTS_DIR.iterdir()) == []
 
 
+def test_the_planner_learns_from_attempts_and_writes_its_plan_into_the_log(
+    approved: Ticket,
+    library: Library,
+    original: ModelVersion,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.EXPUNGE_PLANNER = "learned"
+    costs = {"npo": 0.1, "renew": 0.3, "retrain": 1.0}
+    priors = {"erasure": {name: Prior(12, 12, cost) for name, cost in costs.items()}}
+    monkeypatch.setattr("expunge.jobs.ladder.benchmark", lambda: priors)
+    library.plays(verification={"npo": "fail"})
+    work(approved)
+    assert ladder(approved) == [("npo", "refuted"), ("renew", "passed")]
+    seen = trials_on(original.model_id, approved.profile)
+    assert {name: (own.tried, own.passed) for name, own in seen.items()} == {
+        "npo": (1, 0),
+        "renew": (1, 1),
+    }
+    attempts = list(Attempt.objects.order_by("number"))
+    planned = leaves(AuditAction.ATTEMPT_PLANNED)
+    assert [leaf["data"]["plan"] for leaf in planned] == [item.plan for item in attempts]
+    assert [item.plan["order"][0] for item in attempts] == ["npo", "npo"]
+    plan = plan_of(approved.jobs.get())
+    assert plan is not None and plan.line("npo").chance < plan.line("renew").chance
+    assert log_verify().faults == ()
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
         (["killed", "ok"], [("npo", "errored"), ("npo", "passed")]),
         (["out_of_memory", "ok"], [("npo", "errored"), ("npo", "passed")]),
-        ("vanish", [("npo", "errored"), ("npo", "errored"), ("undo", "passed")]),
-        ("diverged", [("npo", "errored"), ("undo", "passed")]),
+        ("vanish", [("npo", "errored"), ("npo", "errored"), ("renew", "passed")]),
+        ("diverged", [("npo", "errored"), ("renew", "passed")]),
     ],
 )
 def test_what_cannot_be_run_is_retried_or_left_behind(
@@ -149,7 +181,9 @@ def test_what_cannot_be_run_is_retried_or_left_behind(
 def test_an_exhausted_ladder_is_visible_and_can_be_retried(
     approved: Ticket, library: Library, cast: People
 ) -> None:
-    library.plays(verification=dict.fromkeys(("npo", "undo"), "fail") | {"retrain": ["fail", "ok"]})
+    library.plays(
+        verification=dict.fromkeys(("npo", "renew"), "fail") | {"retrain": ["fail", "ok"]}
+    )
     assert work(approved).state == TicketState.VERIFICATION_FAILED
     assert why(approved) == "ladder_exhausted"
     ticket_retry(actor=cast.carol, ticket_id=approved.pk)
@@ -357,5 +391,5 @@ def test_a_run_beyond_the_time_limit_is_ended_and_left_for_a_stronger_method(
     assert batch_execute(Batch.objects.get().pk)
     library.release("unlearning")
     first, second = Attempt.objects.order_by("number")
-    assert (first.failure["code"], second.method) == ("timed_out", "undo")
-    assert second.reason == "npo took longer than allowed; escalating to undo"
+    assert (first.failure["code"], second.method) == ("timed_out", "renew")
+    assert second.reason == "npo took longer than allowed; escalating to renew"

@@ -35,7 +35,7 @@ def method_after(*past: Past, layout: str = "whole", round_number: int = 0) -> s
 
 def test_a_whole_model_climbs_from_removal_to_retraining() -> None:
     methods = [rung.method for rung in ladder_for("whole", "erasure")]
-    assert methods == ["npo", "undo", "retrain"]
+    assert methods == ["npo", "renew", "retrain"]
 
 
 def test_a_sharded_model_begins_with_the_exact_route() -> None:
@@ -49,18 +49,18 @@ def test_who_asks_for_exactness_gets_exact_rungs_only() -> None:
 
 def test_exact_rungs_are_held_to_the_exact_profile() -> None:
     held_to = {rung.method: rung.profile for rung in LADDERS["erasure"]}
-    assert held_to == {"drop_shard": "exact", "npo": None, "undo": None, "retrain": "exact"}
+    assert held_to == {"drop_shard": "exact", "npo": None, "renew": None, "retrain": "exact"}
     assert not any(rung.profile for rung in LADDERS["behavioural"])
 
 
 def test_a_refuted_rung_is_followed_by_a_stronger_one_and_says_what_refuted_it() -> None:
     step = after(refuted("npo"))
-    assert step.rung is not None and step.rung.method == "undo"
-    assert step.reason == "npo was refuted by relearning; escalating to undo"
+    assert step.rung is not None and step.rung.method == "renew"
+    assert step.reason == "npo was refuted by relearning; escalating to renew"
 
 
 def test_a_ladder_without_a_further_rung_is_exhausted() -> None:
-    step = after(refuted("npo"), refuted("undo"), refuted("retrain", "membership"))
+    step = after(refuted("npo"), refuted("renew"), refuted("retrain", "membership"))
     assert step.rung is None and step.code == "ladder_exhausted"
     assert step.reason == "retrain was refuted by membership; no stronger method is left"
 
@@ -68,17 +68,17 @@ def test_a_ladder_without_a_further_rung_is_exhausted() -> None:
 @pytest.mark.parametrize("code", ["out_of_memory", "crashed"])
 def test_bad_luck_is_tried_once_more_on_the_same_rung_and_then_escalated(code: str) -> None:
     assert method_after(errored("npo", code)) == "npo"
-    assert method_after(errored("npo", code), errored("npo", code)) == "undo"
+    assert method_after(errored("npo", code), errored("npo", code)) == "renew"
 
 
 @pytest.mark.parametrize("code", ["diverged", "not_supported", "timed_out"])
 def test_a_method_that_does_not_fit_is_left_at_once(code: str) -> None:
-    assert method_after(errored("npo", code)) == "undo"
+    assert method_after(errored("npo", code)) == "renew"
 
 
 def test_what_cannot_be_verified_is_left_without_being_run() -> None:
     step = after(errored("npo", "cannot_be_verified"))
-    assert step.rung is not None and step.rung.method == "undo"
+    assert step.rung is not None and step.rung.method == "renew"
     assert "could not have been verified here" in step.reason
 
 
@@ -92,14 +92,14 @@ def test_a_law_s_own_profile_climbs_as_erasure_does(profile: str) -> None:
     ["model_missing", "artifact_changed", "dataset_changed", "disk_full", "bad_job", "unheard_of"],
 )
 def test_bad_input_stops_the_ladder_and_a_retry_resumes_on_the_same_rung(code: str) -> None:
-    past = (refuted("npo"), errored("undo", code))
+    past = (refuted("npo"), errored("renew", code))
     step = after(*past)
     assert step.rung is None and step.code == code
-    assert method_after(*past, round_number=1) == "undo"
+    assert method_after(*past, round_number=1) == "renew"
 
 
 def test_a_retry_of_an_exhausted_ladder_tries_the_strongest_rung_again() -> None:
-    past = (refuted("npo"), refuted("undo"), refuted("retrain"))
+    past = (refuted("npo"), refuted("renew"), refuted("retrain"))
     assert method_after(*past, round_number=1) == "retrain"
     again = (*past, refuted("retrain", round_number=1))
     assert method_after(*again, round_number=1) is None
@@ -107,13 +107,13 @@ def test_a_retry_of_an_exhausted_ladder_tries_the_strongest_rung_again() -> None
 
 
 def test_an_attempt_that_was_stopped_is_run_again_whatever_the_round() -> None:
-    stopped = Past("undo", CANCELLED)
-    assert method_after(refuted("npo"), stopped) == "undo"
-    assert method_after(refuted("npo"), stopped, round_number=1) == "undo"
+    stopped = Past("renew", CANCELLED)
+    assert method_after(refuted("npo"), stopped) == "renew"
+    assert method_after(refuted("npo"), stopped, round_number=1) == "renew"
 
 
 def test_a_hold_between_two_attempts_changes_nothing_about_what_follows() -> None:
-    assert method_after(refuted("npo"), round_number=1) == "undo"
+    assert method_after(refuted("npo"), round_number=1) == "renew"
 
 
 def test_bad_luck_counts_anew_in_each_round() -> None:
@@ -127,10 +127,10 @@ def test_a_layout_without_a_method_is_said_to_have_none() -> None:
 
 
 def test_a_policy_leaves_out_what_it_does_not_allow() -> None:
-    allowed = ("undo", "retrain")
+    allowed = ("renew", "retrain")
     assert [rung.method for rung in ladder_for("whole", "erasure", allowed)] == list(allowed)
     step = next_step(layout="whole", profile="erasure", past=(), allowed=allowed)
-    assert step.rung is not None and step.rung.method == "undo"
+    assert step.rung is not None and step.rung.method == "renew"
 
 
 def test_a_policy_that_leaves_nothing_is_named_as_the_reason() -> None:

@@ -288,7 +288,7 @@ def test_a_hold_over_the_model_stops_its_runs_and_its_release_resumes_them(
 def test_a_ticket_closed_as_not_verified_gets_a_statement_that_is_no_certificate(
     approved: Ticket, library: Library, cast: People
 ) -> None:
-    library.plays(verification=dict.fromkeys(("npo", "undo", "retrain"), "fail"))
+    library.plays(verification=dict.fromkeys(("npo", "renew", "retrain"), "fail"))
     jobs_plan(ticket_id=approved.pk)
     while batch := Batch.objects.filter(state=BatchState.QUEUED).first():
         batch_execute(batch.pk)
@@ -303,6 +303,6 @@ def test_a_ticket_closed_as_not_verified_gets_a_statement_that_is_no_certificate
     assert document.title == "Statement of failed verification"
     predicate = json.loads(bytes(document.statement))["predicate"]
     tried = [attempt["method"] for attempt in predicate["models"][0]["attempts"]]
-    assert tried == ["npo", "undo", "retrain"]
+    assert tried == ["npo", "renew", "retrain"]
     approved.refresh_from_db()
     assert approved.state == TicketState.CLOSED

@@ -105,7 +105,7 @@ def test_the_proof_sees_a_request_that_has_not_ended(site: Site, original: Model
 
 
 def _ends_not_verified(site: Site, person: Person) -> None:
-    site.library.plays(verification=dict.fromkeys(("npo", "undo", "retrain"), "fail"))
+    site.library.plays(verification=dict.fromkeys(("npo", "renew", "retrain"), "fail"))
     ticket_id = _approved(site, _by_protocol(site, person), person)
     site.comes_to(ticket_id, "verification_failed")
     site.as_("alice").post(

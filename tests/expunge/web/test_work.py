@@ -17,6 +17,17 @@ def test_an_attempt_tells_its_story(signed_in: SignedIn, grand_tour: Tour) -> No
     assert "<svg" in page and "Not verified" in page and "0.63 to 0.79" in page
 
 
+def test_the_learned_order_of_methods_is_explained_with_its_numbers(
+    signed_in: SignedIn, grand_tour: Tour
+) -> None:
+    alice = signed_in(grand_tour.people.alice)
+    page = alice.get(f"/tickets/{grand_tour.tickets['closed'].pk}/").content.decode()
+    assert "Why this order: Unlearn, perturb, distil (UNDO) first" in page
+    assert "12 of 12" in page and "1 of 7" in page and "left out" in page
+    page = alice.get(f"/tickets/{grand_tour.tickets['failed'].pk}/").content.decode()
+    assert "Why this order" not in page, "where the ladder's own order holds there is no plan"
+
+
 def test_what_could_not_run_is_said_in_words(signed_in: SignedIn, grand_tour: Tour) -> None:
     ticket = grand_tour.tickets["failed"]
     page = signed_in(grand_tour.people.alice).get(f"/tickets/{ticket.pk}/").content.decode()

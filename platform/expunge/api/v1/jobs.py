@@ -42,11 +42,37 @@ class AttemptLine(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
+class PlanLine(serializers.Serializer[Any]):
+    """A method's place in the learned order (0: left out) and what it rests on.
+
+    `chance` of a pass; `cost` and `per_success` in units of one try of the ladder's last method;
+    `tried` and `passed` on this model, `prior_` in the benchmark.
+    """
+
+    method = serializers.CharField()
+    place = serializers.IntegerField()
+    tried = serializers.IntegerField()
+    passed = serializers.IntegerField()
+    prior_tried = serializers.IntegerField()
+    prior_passed = serializers.IntegerField()
+    chance = serializers.FloatField()
+    cost = serializers.FloatField()
+    per_success = serializers.FloatField()
+
+
+class PlanOut(serializers.Serializer[Any]):
+    """The order in which methods are tried; empty where the ladder's own order holds."""
+
+    order = serializers.ListField(child=serializers.CharField(), required=False)
+    lines = PlanLine(many=True, required=False)
+
+
 class AttemptOut(AttemptLine):
     """An attempt in full: the library's result and the verifier's report, `null` where none is."""
 
     job = serializers.UUIDField(source="job_id")
     settings = serializers.JSONField()
+    plan = PlanOut()
     seed = serializers.IntegerField()
     cancel_requested = serializers.BooleanField()
     preregistration = serializers.CharField()

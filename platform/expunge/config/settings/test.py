@@ -33,3 +33,5 @@ EXPUNGE_ARTIFACTS_URI = str(_FILES / "artifacts")
 EXPUNGE_CERTIFICATES_DIR = _FILES / "certificates"
 EXPUNGE_KEYS_DIR = VAR / "keys"
 EXPUNGE_SIGNING_DIR = EXPUNGE_KEYS_DIR / "signing"
+# Tests of the planner turn learning on; all others count on one order of methods.
+EXPUNGE_PLANNER = "fixed"
