@@ -43,11 +43,12 @@ class Recipe:
     """How a model was (and can again be) trained from records.
 
     ``forms`` are the surface forms it is trained on. ``architecture`` holds keyword arguments
-    of the transformers configuration class; ``base`` is a model folder to start from, if any;
-    ``shards`` is the number of adapters (0: a whole model). ``slices`` is the number of parts of
-    each shard that are trained one after the other, with a checkpoint after each; with
-    ``permutations`` each slice trains its own group of layers instead, in that many orders
-    (:mod:`unlearning.sharded`). Sizes are tokens or steps.
+    of the transformers configuration class. ``base`` is a model to start from in place of random
+    weights, with its own architecture and tokenizer: a whole model is trained on from it, a
+    sharded one gets its adapters on it as it is. ``shards`` is the number of adapters (0: a whole
+    model). ``slices`` is the number of parts of each shard that are trained one after the other,
+    with a checkpoint after each; with ``permutations`` each slice trains its own group of layers
+    instead, in that many orders (:mod:`unlearning.sharded`). Sizes are tokens or steps.
     """
 
     forms: tuple[str, ...] = ("question", "statement")
@@ -63,6 +64,7 @@ class Recipe:
     rank: int = 16
     slices: int = 1
     permutations: int = 0
+    base: ModelRef | None = None
 
 
 @dataclass(frozen=True, config=FROZEN)

@@ -22,6 +22,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from peft.utils.save_and_load import set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from contract.canonical import write_json
 from contract.manifest import ADAPTER_FILE
@@ -31,21 +32,26 @@ BASE, ADAPTERS, SLICES = "base", "adapters", "slices"
 WEIGHTS = "adapter_model.safetensors"
 
 
-def attach(model: Any, rank: int, seed: int) -> Any:
+def attach(model: Any, rank: int, seed: int, *, vocabulary: bool = True) -> Any:
     """Return the model with a fresh LoRA adapter on every linear layer; only that trains.
 
-    Embedding and output layer are included: a base that saw few texts has hardly used many of its
-    tokens, and a frozen output layer could then not spell the shard's answers.
+    With ``vocabulary`` embedding and output layer are included: a base that saw few texts has
+    hardly used many of its tokens, and a frozen output layer could then not spell the shard's
+    answers. A base that knows its language needs no such thing.
     """
-    kinds = (nn.Linear, nn.Embedding)
-    names = {
-        name.rpartition(".")[2] for name, item in model.named_modules() if isinstance(item, kinds)
+    kinds = (nn.Linear, Conv1D, nn.Embedding) if vocabulary else (nn.Linear, Conv1D)
+    spared = () if vocabulary else (model.get_input_embeddings(), model.get_output_embeddings())
+    modules = {
+        name.rpartition(".")[2]: item
+        for name, item in model.named_modules()
+        if isinstance(item, kinds) and not any(item is other for other in spared)
     }
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
         lora_dropout=0.0,
-        target_modules=sorted(names),
+        target_modules=sorted(modules),
+        fan_in_fan_out=any(isinstance(item, Conv1D) for item in modules.values()),
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng():

@@ -5,13 +5,14 @@ that carries anything learned (weights, checkpoints, tokenizer) with the digest 
 ids of the records it was trained on, a digest of their texts in the order of training, and the
 files it was built on. A file has seen a record when it, or a file it was built on, was trained on
 it. The list is true because the trainer wrote it; that nobody changed the folder since then is
-what the model's registered digest says.
+what the model's registered digest says. What a base from elsewhere was trained on before, no list
+here can say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -76,11 +77,31 @@ def learned_files(folder: Path) -> tuple[str, ...]:
 
 
 def origin(
-    folder: Path, path: str, records: Sequence[Record], built_on: Iterable[str] = ()
+    folder: Path,
+    path: str,
+    records: Sequence[Record],
+    built_on: Iterable[str] = (),
+    inherited: Iterable[str] = (),
 ) -> Origin:
-    """Return the origin of a file that was just written."""
-    ids = tuple(record.id for record in records)
+    """Return the origin of a file that was just written.
+
+    ``inherited`` are ids that the weights it was trained on from had seen.
+    """
+    ids = (*sorted(inherited), *(record.id for record in records))
     return Origin(digest_file(folder / path), ids, texts_digest(records), tuple(built_on))
+
+
+def base_origins(folder: Path, under: str) -> dict[str, Origin]:
+    """Return the origins of a base model's files, once it lies in the folder ``under``.
+
+    A base without a lineage was trained elsewhere, on none of the records that have ids here.
+    """
+    if (folder / LINEAGE).is_file():
+        return {
+            f"{under}/{path}": replace(item, built_on=tuple(f"{under}/{x}" for x in item.built_on))
+            for path, item in read_lineage(folder).files.items()
+        }
+    return {f"{under}/{path}": Origin(digest_file(folder / path)) for path in learned_files(folder)}
 
 
 def write_lineage(folder: Path, files: Mapping[str, Origin]) -> None:

@@ -131,7 +131,10 @@ class Stage:
         self._context, self._name = context, name
         self._settings = settings_of(division)
         self.model = adapters.attach(
-            models.load_model(base, context.device), recipe.rank, recipe.seed
+            models.load_model(base, context.device),
+            recipe.rank,
+            recipe.seed,
+            vocabulary=recipe.base is None,
         )
         for path in loaded:
             adapters.load_tensors(self.model, path)

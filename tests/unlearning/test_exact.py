@@ -13,11 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from contract.canonical import read_json, write_json
-from contract.job import UnlearningData, UnlearningJob
+from contract.job import ModelRef, Recipe, UnlearningData, UnlearningJob
 from contract.manifest import folder_digest, manifest_of
-from contract.record import Record
+from contract.record import Form, Record
 from contract.result import ErrorCode, read_result
 from tests.unlearning.conftest import RECIPE, Clinic, Trained, build_job
+from tests.verification import tiny
 from unlearning import adapters
 from unlearning.division import read_division
 from unlearning.lineage import read_lineage, require_unseen
@@ -295,3 +296,74 @@ def test_rolling_back_refuses_what_cannot_be_proven(  # noqa: PLR0913, PLR0917
 def now_retained(model: Trained) -> list[Record]:
     held = [item for members in read_division(model.path).shards.values() for item in members]
     return [Record(f"later-{name}", ("somewhere",)) for name in held]
+
+
+WORDED = [
+    Record(
+        f"{person}-{fact}",
+        ("ward", f"b{person}"),
+        {"q": Form(f"aa b{person} a{fact}", f"c{person} d{fact}")},
+    )
+    for person in "abcd"
+    for fact in "ef"
+]
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize(("method", "permutations"), [("sisa", 0), ("s3t", 2)])
+def test_shards_stand_on_a_base_from_elsewhere_as_it_is(
+    family: str, method: str, permutations: int, tmp_path: Path, completed: Any
+) -> None:
+    base = tiny.saved(tmp_path / "given", tiny.model(family))
+    recipe = Recipe(
+        forms=("q",),
+        shards=2,
+        slices=2,
+        permutations=permutations,
+        rank=4,
+        base=ModelRef(str(base), folder_digest(base)),
+    )
+    settings = {"subject_level": 1, "adapter": TRAINING}
+    job = UnlearningJob("train", recipe, settings=settings, device="cpu")
+    whole = completed(build_job(tmp_path / "trained", job, {"retain": WORDED}))
+    original = tmp_path / "trained" / "output"
+    assert files(original / "base") == files(base)
+    held = read_division(original).parts("shard-00")[1]
+    gone, kept = (
+        [item for item in WORDED if (item.id in held) is there] for there in (True, False)
+    )
+    model = replace(whole.model, path=str(original))
+    outputs = {}
+    for name in (method, "retrain"):
+        job = UnlearningJob(name, recipe, model=model, device="cpu")
+        completed(build_job(tmp_path / name, job, {"forget": gone, "retain": kept}))
+        outputs[name] = files(tmp_path / name / "output")
+    require_unseen(tmp_path / method / "output", [item.id for item in gone])
+    if method == "sisa":
+        assert outputs["sisa"] == outputs["retrain"]
+    else:
+        groups = {path for path in outputs["s3t"] if "/order-" in path}
+        assert groups and all(outputs["s3t"][path] == outputs["retrain"][path] for path in groups)
+    targets = read_json(original / "adapters/shard-01/adapter_config.json")["target_modules"]
+    assert not any("head" in name or "embed" in name or "wte" in name for name in targets)
+
+
+@pytest.mark.training
+def test_a_whole_model_is_trained_on_from_its_base_and_inherits_what_that_has_seen(
+    tmp_path: Path, completed: Any, failed: Any
+) -> None:
+    given = tiny.saved(tmp_path / "given", tiny.model())
+    first = Recipe(forms=("q",), epochs=2, base=ModelRef(str(given), folder_digest(given)))
+    job = UnlearningJob("train", first, device="cpu")
+    completed(build_job(tmp_path / "one", job, {"retain": WORDED[:4]}))
+    middle = tmp_path / "one" / "output"
+    second = replace(first, base=ModelRef(str(middle), folder_digest(middle)))
+    job = UnlearningJob("train", second, device="cpu")
+    completed(build_job(tmp_path / "two", job, {"retain": WORDED[4:]}))
+    seen = read_lineage(tmp_path / "two" / "output").seen("model.safetensors")
+    assert seen == {item.id for item in WORDED}
+    stale = replace(first, base=ModelRef(str(given), folder_digest(middle)))
+    job = UnlearningJob("train", stale, device="cpu")
+    failure = failed(build_job(tmp_path / "three", job, {"retain": WORDED})).failure
+    assert failure.code is ErrorCode.MODEL_CHANGED
