@@ -23,6 +23,8 @@ from transformers.pytorch_utils import Conv1D
 from contract.result import ErrorCode, JobError
 from unlearning.selectors.settings import Lora
 
+FUSED = re.compile(r"\.experts\.\w+$")
+"""All experts' matrices of a layer in one tensor, as transformers stores most mixtures."""
 RESULT, TRAINED, START = "default", "trained", "start"
 GUARD = 1e-5
 """What is added to the retained records' information, as a share of its mean: none may be zero."""
@@ -47,9 +49,21 @@ def linear_layers(model: Any, targets: Sequence[str]) -> dict[str, nn.Module]:
     return found
 
 
+def fused_experts(model: Any, targets: Sequence[str]) -> list[str]:
+    """Return the tensors [experts, ., .] that match one of the targets, all if there are none."""
+    return [
+        name
+        for name, item in model.named_parameters()
+        if FUSED.search(name)
+        and item.dim() == len(("expert", "out", "in"))
+        and (not targets or any(re.search(target, name) for target in targets))
+    ]
+
+
 def attach(model: Any, selector: Lora, seed: int) -> PeftModel:
     """Return the model with adapters that add nothing yet; only they train."""
     config = _config(model, selector)
+    config.target_parameters = fused_experts(model, selector.targets) or None
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return get_peft_model(model, config, RESULT)

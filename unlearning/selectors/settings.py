@@ -47,8 +47,9 @@ class Lora:
     """Low-rank adapters on linear layers; the model itself stays as it is.
 
     ``alpha`` is twice the rank unless given; the adapter counts ``alpha / rank`` times.
-    ``targets`` are regular expressions for the names of linear layers: all but the output layer
-    when there are none. ``initial``: ``plain`` (random, adding nothing) or ``fila`` (LoKU: the
+    ``targets`` are regular expressions for the names of linear layers and of the tensors that hold
+    all experts of a mixture (which only ``plain`` adapters adapt): all but the output layer when
+    there are none. ``initial``: ``plain`` (random, adding nothing) or ``fila`` (LoKU: the
     directions that matter to the forget records and not to the retained ones).
     ``fisher_samples`` bounds how many records of each kind ``fila`` looks at.
     """

@@ -44,6 +44,7 @@ SELECTORS: list[tuple[str, Selector]] = [
     ("qwen2_moe", Expert(layer=1, router=False)),
     ("llama", Lora(rank=4)),
     ("gpt2", Lora(rank=4, targets=("c_proj", "c_fc"))),
+    ("mixtral", Lora(rank=4)),
     ("llama", Lora(rank=4, initial="fila")),
     ("gpt2", Lora(rank=4, initial="fila")),
 ]
@@ -171,11 +172,18 @@ def test_a_selection_is_the_same_when_made_again() -> None:
         assert all(torch.equal(made[0][name], made[1][name]) for name in made[0])
 
 
-@pytest.mark.parametrize("selector", [Lora(rank=4), Lora(rank=4, initial="fila")])
+@pytest.mark.parametrize(
+    ("architecture", "selector"),
+    [
+        ("llama", Lora(rank=4)),
+        ("llama", Lora(rank=4, initial="fila")),
+        ("qwen2_moe", Lora(rank=4, targets=("q_proj", "experts"))),
+    ],
+)
 def test_an_adapter_over_the_untouched_model_says_what_the_merged_model_says(
-    selector: Lora, tmp_path: Path
+    architecture: str, selector: Lora, tmp_path: Path
 ) -> None:
-    model, data = tiny("llama"), batch()
+    model, data = tiny(architecture), batch()
     original = copy.deepcopy(model)
     selection = trained(model, selector)
     said = answer_nll(inner(selection.module), data)
@@ -234,3 +242,15 @@ def test_parts_of_weights_are_not_trained_by_several_processes(
     for selector in (Mask(), Expert(), Columns(units={DOWN: (1,)})):
         with pytest.raises(JobError, match="one process"):
             select(tiny("mixtral"), selector, MATERIAL)
+
+
+def test_plain_adapters_reach_the_experts_of_a_fused_mixture() -> None:
+    model = tiny("mixtral")
+    before = values(model)
+    after = values(trained(model, Lora(rank=2, targets=("q_proj", r"1\.mlp\.experts"))).finish())
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {name for name in changed if "experts" in name} == {
+        "model.layers.1.mlp.experts.gate_up_proj",
+        "model.layers.1.mlp.experts.down_proj",
+    }
+    assert len(changed) == 5
