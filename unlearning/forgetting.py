@@ -21,6 +21,7 @@ from peft import PeftModel
 from contract.catalog import Axis, Effect
 from contract.result import ErrorCode, JobError
 from unlearning import adapters, models, registry
+from unlearning.collapse import CollapseGuard
 from unlearning.data import Batches, Sample, distinct, encode, encode_required
 from unlearning.engine import WHOLE, Phase, Piece, Schedule, fit
 from unlearning.mixture import ForgetSettings, Mixture
@@ -43,6 +44,7 @@ __all__ = [
 PHASE = "forgetting"
 LEARNING_RATE = Axis("learning_rate", 1e-5, 1e-2)
 """How hard a gradient method works, as far as a search is concerned."""
+UNHELD = "No other records were read: nothing held the rest of the model, and nothing watched it."
 SettingsT = TypeVar("SettingsT", bound="ForgetSettings")
 
 
@@ -117,6 +119,10 @@ def forget_records(
     selection = _selected(model, objective.selector(settings.select, model), material, settings)
     forgetting = replace(forgetting, model=adapters.inner(selection.module))
     watch = _watch(context, forgetting, tokenizer, settings)
+    guard = None
+    if retain:
+        guard = CollapseGuard(forgetting.model, retain, settings.guard, context.device)
+        guard.before()
     done = fit(
         context,
         Phase(
@@ -128,11 +134,14 @@ def forget_records(
             pieces=forgetting.pieces,
             wrap=Wrapper(settings.wrap, seed) if settings.wrap else None,
             state=forgetting.mixture.balance,
+            guard=guard,
             engine=settings.engine,
         ),
     )
     metrics = {"forgetting_steps": float(done.steps), "forgetting_loss": done.loss}
     notes = (*objective.notes, *done.notes, *((NO_TWINS,) if watch is None else watch.notes))
+    if watch is None and not retain:
+        notes = (*notes, UNHELD)
     metrics |= {**selection.metrics, **({} if watch is None else watch.metrics)}
     made = selection.adapter() if settings.engine.save == "adapter" else selection.finish()
     return Forgotten(made, metrics, notes)

@@ -30,6 +30,9 @@ def test_a_method_that_needs_the_records_only_runs_without_others(
     folder = without(make_job(name, whole, {**QUICK, "steps": 2}), "retain")
     result = completed(folder)
     assert "retain_nll" not in result.metrics or result.metrics["retain_nll"] == 0
+    assert forgetting.UNHELD not in result.notes  # the calibration records watch it
+    bare = without(make_job(name, whole, {**QUICK, "steps": 2}, name="bare"), "retain")
+    assert forgetting.UNHELD in completed(without(bare, "calibration")).notes
 
 
 @pytest.mark.parametrize("name", sorted(set(GRADIENT) - set(ALONE)))
