@@ -56,11 +56,16 @@ _MANIFEST: TypeAdapter[GuardManifest] = TypeAdapter(GuardManifest)
 
 
 def write_guard(folder: Path, manifest: GuardManifest) -> GuardManifest:
-    """Write ``guard.json`` over the files that the folder holds; the last thing to be written."""
+    """Write ``guard.json`` over the files that the folder holds; the last thing to be written.
+
+    Only the folder's owner may read it from then on: it keeps data about persons.
+    """
     (folder / GUARD_FILE).unlink(missing_ok=True)
     whole = replace(manifest, files=_files(folder), digest="")
     whole = replace(whole, digest=_digest(whole))
     write_json(folder / GUARD_FILE, _MANIFEST.dump_python(whole, mode="json"))
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
     return whole
 
 

@@ -57,6 +57,8 @@ def test_a_guard_is_a_folder_that_says_what_it_is_and_what_it_keeps(
     assert manifest.keeps, "every guard keeps something of the persons"
     assert any("containment" in note for note in result.notes)
     assert folder_digest(whole.path) == whole.ref.digest
+    modes = {path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
+    assert modes == {0}, "nobody but its owner may read it"
 
 
 @pytest.mark.training

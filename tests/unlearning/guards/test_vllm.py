@@ -78,9 +78,8 @@ class Engine:
         self.added: list[tuple[int, Any, list[int] | None, list[int]]] = []
         self.moved: list[tuple[int, int, Direction]] = []
 
-    def add(self, prompt: list[int]) -> None:
+    def add(self, request: Asked) -> None:
         """Put a request into the lowest place that became free, or at the end."""
-        request = Asked(prompt)
         if self.removed:
             place = min(self.removed)
             self.removed.remove(place)
@@ -88,7 +87,8 @@ class Engine:
         else:
             place = len(self.batch)
             self.batch.append(request)
-        self.added.append((place, SimpleNamespace(extra_args=None), prompt, request.output))
+        params = SimpleNamespace(extra_args=None)
+        self.added.append((place, params, request.prompt, request.output))
 
     def condense(self) -> None:
         """Fill the gaps that nobody took with requests from the end, one-way."""
@@ -102,6 +102,11 @@ class Engine:
                 self.batch[place] = self.batch[last]
                 self.moved.append((last, place, Direction.UNIDIRECTIONAL))
             self.batch.pop()
+
+    def preempt(self, place: int) -> Asked:
+        """Take a running request out; it comes back later with what it has written so far."""
+        self.removed.append(place)
+        return self.batch[place]
 
     def swap(self, one: int, other: int) -> None:
         self.batch[one], self.batch[other] = self.batch[other], self.batch[one]
@@ -125,9 +130,11 @@ class Engine:
                 self.done.append(item)
 
     def run(self, prompts: list[list[int]], limit: int) -> dict[tuple[int, ...], list[int]]:
-        """Admit requests one or two a step, and reorder the batch now and then."""
-        waiting, number = list(prompts), 0
+        """Admit requests one or two a step; preempt one and reorder the batch now and then."""
+        waiting, number = [Asked(prompt) for prompt in prompts], 0
         while waiting or len(self.batch) > len(self.removed):
+            if number in {4, 9} and 0 not in self.removed:
+                waiting.append(self.preempt(0))
             for _ in range(1 + number % 2):
                 if waiting:
                     self.add(waiting.pop(0))
