@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,10 @@ def forget_gradient(
     total = {name: torch.zeros_like(item) for name, item in wanted.items()}
     for chunk in chunks(samples, GRADIENT_BATCH):
         loss = answer_nll(model, collate(chunk, device)).sum() / len(samples)
-        _add(total, wanted, loss, square=False)
+        found = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True)
+        for name, gradient in zip(wanted, found, strict=True):
+            if gradient is not None:
+                total[name].add_(gradient)
     return {name: item.abs() for name, item in total.items()}
 
 
@@ -32,14 +35,34 @@ def fisher(
 ) -> Mapping[str, Tensor]:
     """Return the diagonal of the empirical Fisher information, by parameter name.
 
-    That is the mean over samples of the squared gradient of a sample's NLL.
+    That is the mean over samples of the squared gradient of a sample's NLL. Gradients are never
+    all held at once: each is squared and dropped as soon as the backward pass has it.
     """
     wanted = {name: item for name, item in model.named_parameters() if name in names}
     total = {name: torch.zeros_like(item) for name, item in wanted.items()}
-    for sample in samples:
-        loss = answer_nll(model, collate([sample], device)).sum()
-        _add(total, wanted, loss, square=True)
+    handles = [
+        item.register_post_accumulate_grad_hook(_squares_into(total[name]))
+        for name, item in wanted.items()
+    ]
+    try:
+        for sample in samples:
+            loss = answer_nll(model, collate([sample], device)).sum()
+            loss.backward(inputs=list(wanted.values()))
+    finally:
+        for handle in handles:
+            handle.remove()
     return {name: item / len(samples) for name, item in total.items()}
+
+
+def _squares_into(total: Tensor) -> Callable[[Tensor], None]:
+    """Return a hook that adds a gradient's square as soon as it is there, and lets go of it."""
+
+    def add(parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            total.addcmul_(parameter.grad, parameter.grad)
+            parameter.grad = None
+
+    return add
 
 
 def threshold(tensors: Iterable[Tensor], share: float) -> float:
@@ -55,12 +78,3 @@ def threshold(tensors: Iterable[Tensor], share: float) -> float:
         reached = sum(int((item >= middle).sum()) for item in held)
         low, high = (middle, high) if reached >= wanted else (low, middle)
     return low
-
-
-def _add(
-    total: Mapping[str, Tensor], wanted: Mapping[str, Tensor], loss: Tensor, *, square: bool
-) -> None:
-    found = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True)
-    for name, gradient in zip(wanted, found, strict=True):
-        if gradient is not None:
-            total[name].add_(gradient.square() if square else gradient)
