@@ -7,9 +7,12 @@ outside in:
 * :mod:`unlearning.__main__` and :mod:`unlearning.run` - one job folder, from ``job.json`` to
   ``result.json``;
 * :mod:`unlearning.registry` and :mod:`unlearning.spec` - what a method is, sees and gives back;
-* :mod:`unlearning.methods` and :mod:`unlearning.exact` - one method per file;
-* :mod:`unlearning.train` and :mod:`unlearning.adapters` - whole models, and a base with one
-  LoRA adapter per shard;
+* :mod:`unlearning.methods`, :mod:`unlearning.edits` and :mod:`unlearning.exact` - one method per
+  file: trained, in closed form, exact;
+* :mod:`unlearning.train`, :mod:`unlearning.sharded` and :mod:`unlearning.adapters` - whole models,
+  and a base with one LoRA adapter per shard, learned slice by slice; :mod:`unlearning.lineage`
+  says what each file has seen, :mod:`unlearning.serving` how they answer;
+* :mod:`unlearning.requests` - one request after another;
 * :mod:`unlearning.engine`, :mod:`unlearning.data`, :mod:`unlearning.losses`,
   :mod:`unlearning.reference`, :mod:`unlearning.stopping` - what the methods are made of.
 
