@@ -19,6 +19,7 @@ ROOMS = (
     "api",
     "certificates",
     "containment",
+    "desk",
     "jobs",
     "notices",
     "protocols",

@@ -33,7 +33,7 @@ from expunge.jobs import queue
 from expunge.tickets.rules import Task
 from expunge.tickets.tasks import task_run
 
-RUN = "expunge.desk.celery_tasks.bulk_run"
+RUN = "expunge.desk.tasks.bulk_run"
 BATCH = 2000
 AT_ONCE = 25
 """So many tickets are done while the person waits; more are done beside the pages."""

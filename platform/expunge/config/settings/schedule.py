@@ -42,7 +42,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "expunge.certificates.tasks.status_renew",
         "schedule": timedelta(minutes=1),
     },
-    "runs": {"task": "expunge.desk.celery_tasks.runs_sweep", "schedule": timedelta(minutes=1)},
+    "runs": {"task": "expunge.desk.tasks.runs_sweep", "schedule": timedelta(minutes=1)},
     "suppression": {
         "task": "expunge.registry.tasks.suppression_forget",
         "schedule": timedelta(days=1),

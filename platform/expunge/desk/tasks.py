@@ -22,7 +22,7 @@ def bulk_run(run_id: str) -> None:
     bulk_carry_out(item)
 
 
-@shared_task(name="expunge.desk.celery_tasks.runs_sweep", acks_late=False)
+@shared_task(name="expunge.desk.tasks.runs_sweep", acks_late=False)
 def runs_sweep() -> None:
     """Send again what got lost."""
     for run in runs_left():
