@@ -367,3 +367,31 @@ def test_a_whole_model_is_trained_on_from_its_base_and_inherits_what_that_has_se
     job = UnlearningJob("train", stale, device="cpu")
     failure = failed(build_job(tmp_path / "three", job, {"retain": WORDED})).failure
     assert failure.code is ErrorCode.MODEL_CHANGED
+
+
+@pytest.mark.training
+def test_training_in_slices_that_was_interrupted_comes_to_the_same_bytes(
+    models_by_scheme: Mapping[str, Trained],
+    clinic: Clinic,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    completed: Any,
+) -> None:
+    data = UnlearningData(public="data/public.jsonl")
+    settings = {"subject_level": 1, "adapter": TRAINING}
+    job = UnlearningJob("train", RECIPES["sisa"], data=data, settings=settings, device="cpu")
+    folder = build_job(tmp_path, job, {"retain": clinic.trained, "public": clinic.public})
+    write, written = adapters.write_tensors, []
+
+    def third_time_fails(path: Path, tensors: Any) -> None:
+        written.append(path)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        write(path, tensors)
+
+    monkeypatch.setattr(adapters, "write_tensors", third_time_fails)
+    assert run(folder) == 1
+    monkeypatch.undo()
+    resumed = completed(folder)
+    assert resumed.model.digest == models_by_scheme["sisa"].ref.digest
+    assert any("resumed" in line for line in (folder / "events.jsonl").read_text().splitlines())
