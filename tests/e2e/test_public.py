@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
 from playwright.sync_api import Browser, Page
 
 from expunge.accounts.models import ControllerPolicy
+from expunge.certificates.publication import status_publish
+from expunge.certificates.selectors import certificate_pdf
+from expunge.certificates.services import certificate_issue
 from expunge.subjects.intake import intake_receive
 from expunge.subjects.intake_payload import IntakePayload
 from expunge.subjects.models import IntakeRequest
 from tests.e2e.conftest import SignIn
 from tests.e2e.test_looks import look, opened
-from tests.expunge.factories import People
+from tests.expunge.certificates.samples import FACTS
+from tests.expunge.factories import SYSTEM, People
 from tests.expunge.subjects.conftest import mailed_code, mailed_link
 from tests.expunge.tour import tour
 
@@ -164,3 +171,33 @@ def test_staff_deal_with_what_was_asked(  # noqa: PLR0913, PLR0917 - what the te
     page.get_by_label("Address").wait_for()
     wrong += look(page, f"ticket-link-{kind}", pictures)
     assert not wrong
+
+
+def issued_pdf(cast: People) -> bytes:
+    try:
+        made = certificate_issue(
+            facts=FACTS, ticket_id=UUID(int=1), controller_id=cast.controller.pk, actor=SYSTEM
+        )
+        status_publish()
+        return certificate_pdf(made)
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_anybody_checks_a_certificate(
+    stranger: Any, cast: People, pictures: Path, width: int, scheme: str
+) -> None:
+    # Signing runs an event loop of its own, and the browser's is in this thread.
+    with ThreadPoolExecutor(1) as pool:
+        pdf = pool.submit(issued_pdf, cast).result()
+    page = stranger(width, scheme)
+    kind = f"{width}-{scheme}"
+    page.goto("/verify/")
+    wrong = look(page, f"public-verify-{kind}", pictures)
+    file = {"name": "c.pdf", "mimeType": "application/pdf", "buffer": pdf}
+    page.get_by_label("The certificate (PDF)").set_input_files(file)
+    page.get_by_role("button", name="Check", exact=True).click()
+    page.get_by_role("heading", name="Valid", exact=True).wait_for(timeout=60_000)
+    wrong += look(page, f"public-verified-{kind}", pictures)
+    assert wrong == []

@@ -6,6 +6,7 @@ quiet log grow with every look at it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -90,6 +91,21 @@ def cosignature_record(*, note: str) -> tuple[Cosignature, ...]:
 def cosigners_active() -> QuerySet[Cosigner]:
     """Return the cosigners whose lines are taken."""
     return Cosigner.objects.filter(retired_at=None)
+
+
+@dataclass(frozen=True)
+class CosignerStanding:
+    """Somebody who watches the log from outside, and what they signed last."""
+
+    name: str
+    last: Cosignature | None
+
+
+def cosigners_shown() -> list[CosignerStanding]:
+    """Return the cosigners whose lines are taken, each with its newest line."""
+    newest = Cosignature.objects.order_by("cosigner_id", "-checkpoint_id").distinct("cosigner_id")
+    lines = {line.cosigner_id: line for line in newest}
+    return [CosignerStanding(item.name, lines.get(item.pk)) for item in cosigners_active()]
 
 
 def continuation_since(size: int) -> Continuation:

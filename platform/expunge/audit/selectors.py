@@ -124,6 +124,11 @@ def log_key_file() -> str:
     return "".join(f"{key}\n" for key in log_keys() or (log_key(),))
 
 
+def log_key_published() -> str:
+    """Return the keys that the log has introduced, one a line; the site holds no key of its own."""
+    return "".join(f"{key}\n" for key in log_keys())
+
+
 def log_verify() -> LogState:
     """Replay the whole log: no gap, every hash, every inner node, every signed checkpoint.
 

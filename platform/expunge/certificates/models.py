@@ -25,10 +25,14 @@ class Status(models.TextChoices):
 
 
 class StatusPublication(models.Model):
-    """The signed status list as it was published last: the one row of its table."""
+    """The signed status list as it was published last: the one row of its table.
+
+    The root certificates stand beside it: the site checks certificates and holds no keys.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     content = models.BinaryField()
+    roots = models.BinaryField(default=b"")
     issued_at = models.DateTimeField()
 
     class Meta:

@@ -17,7 +17,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from expunge.audit.keys import log_origin
+from expunge.audit.keys import log_origin, trust_roots
 from expunge.certificates.envelope import STATUS_TYPE, seal
 from expunge.certificates.keys import statement_credential
 from expunge.certificates.models import Certificate, StatusPublication
@@ -38,7 +38,7 @@ def status_publish() -> StatusPublication:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('expunge.status'))")
     moment = now()
     published, _made = StatusPublication.objects.update_or_create(
-        pk=1, defaults={"content": status_list(), "issued_at": moment}
+        pk=1, defaults={"content": status_list(), "roots": trust_roots(), "issued_at": moment}
     )
     return published
 
@@ -74,15 +74,27 @@ def status_list() -> bytes:
     )
 
 
+def roots_published() -> bytes:
+    """Return the root certificates that were published last; raises ``status_missing``."""
+    published = StatusPublication.objects.exclude(roots=b"").first()
+    if published is None:
+        raise _missing()
+    return bytes(published.roots)
+
+
 def status_published() -> bytes:
     """Return the list that was published last; raises ``status_missing``."""
     published = StatusPublication.objects.first()
     if published is None:
-        raise NotFoundError(
-            "status_missing",
-            _("No status list was published yet; a signing worker makes one within minutes."),
-        )
+        raise _missing()
     return bytes(published.content)
+
+
+def _missing() -> NotFoundError:
+    return NotFoundError(
+        "status_missing",
+        _("No status list was published yet; a signing worker makes one within minutes."),
+    )
 
 
 def status_is_due() -> bool:

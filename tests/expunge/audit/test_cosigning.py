@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
 from expunge.audit import checkpoint as notes
 from expunge.audit.actions import AuditAction
 from expunge.audit.checkpoint import COSIGNATURE, Checkpoint, CheckpointError, parse_key
 from expunge.audit.continuation import Continuation, read_continuation, write_continuation
-from expunge.audit.cosignature import cosigned_at
+from expunge.audit.cosignature import cosign, cosigned_at
 from expunge.audit.cosigner import REFUSED, SIGNED, USAGE, Cosigner, main
 from expunge.audit.cosigners import (
     continuation_since,
@@ -29,6 +31,7 @@ from expunge.audit.merkle import EMPTY_ROOT, leaf_hash, node_hash
 from expunge.audit.models import Cosignature, Leaf
 from expunge.audit.services import audit_record, checkpoint_sign
 from expunge.common.errors import ConflictError, InvalidInputError, NotFoundError
+from tests.expunge.factories import People
 
 LOG = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ORIGIN = "log.example/audit"
@@ -200,3 +203,20 @@ def test_a_larger_log_than_was_signed_is_not_proved() -> None:
     size = checkpoint_sign().size
     with pytest.raises(NotFoundError):
         continuation_since(size + 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_of_the_log_names_who_cosigned_last(cast: People, client: Client) -> None:
+    checkpoint_sign()
+    client.force_login(cast.dora.user)  # type: ignore[arg-type]
+    assert "Nobody outside cosigns this log yet." in client.get("/audit/").content.decode()
+    key = Ed25519PrivateKey.generate()
+    cosigner_add(public=str(notes.public_key("auditor.example", key, COSIGNATURE)))
+    assert "nothing yet" in client.get("/audit/").content.decode()
+    newest = checkpoint_sign()
+    cosignature_record(
+        note=newest.note + cosign(newest.note, key, "auditor.example", datetime.now(UTC))
+    )
+    page = client.get("/audit/").content.decode()
+    assert "auditor.example" in page
+    assert f"{newest.size} entries, on" in page

@@ -28,6 +28,11 @@ WRITTEN_TO = Limit("written-to", 3, timedelta(days=1))
 TRIED_FROM = Limit("tried-from", 30, timedelta(hours=1))
 """Codes and secret links tried from one network address."""
 
+CHECKED_FROM = Limit("checked-from", 20, timedelta(hours=1))
+"""Certificates checked for one network address."""
+CHECKED_ALL = Limit("checked-all", 30, timedelta(minutes=1))
+"""Certificates checked for everybody: each takes a second or two of a processor."""
+
 
 def take(limit: Limit, of: str) -> bool:
     """Count one use by somebody; say whether it was still within the limit."""

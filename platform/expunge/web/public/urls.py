@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from expunge.web.public import views
+from expunge.web.public import verify, views
 
 app_name = "public"
 urlpatterns = [
+    path("verify/", verify.verify, name="verify"),
     path("ask/<uuid:controller_id>/", views.ask, name="ask"),
     path("request/", views.status, name="status"),
     path("request/code/", views.code, name="code"),

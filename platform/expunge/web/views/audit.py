@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from expunge.accounts.permissions import Permission
 from expunge.audit.actions import AuditAction
 from expunge.audit.checks import check_ask, check_latest
+from expunge.audit.cosigners import cosigners_shown
 from expunge.audit.selectors import (
     checkpoint_covering,
     checkpoint_latest,
@@ -42,6 +43,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "checkpoint": checkpoint_latest(),
         "size": log_size(),
         "check": check_latest(),
+        "cosigners": cosigners_shown(),
     }
     return render(request, "audit/log.html", context)
 
