@@ -18,7 +18,7 @@ bound; at the distances of these steps the two agree as closely as the other los
 untrained: what a step costs does not depend on what was learned. Times on a processor are those
 that the process itself used of one thread, so that other work does not count. Peak memory is what
 the process held at most beyond what it held before the model was made. Over a vocabulary above
-32,000 a processor gets a quarter of the rows: the usual way would need ten gigabytes for its logits.
+32,000 a processor gets a quarter of the rows: the usual way would need ten gigabytes for logits.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from contract.record import FROZEN
 from unlearning.balance import ConstraintSettings, balance_of
+from unlearning.collapse import GuardSettings
 from unlearning.data import Sample, collate
 from unlearning.engine import WHOLE, EngineSettings, Piece
 from unlearning.losses.forward import head_of
@@ -47,7 +48,7 @@ class ForgetSettings:
     records are given, else the number of steps. Batches count forms of records. ``ceiling`` leaves
     an answer alone while it costs more than that many times what calibration answers of its form
     did before. ``select`` says which weights train, ``wrap`` where their gradient is taken,
-    ``engine`` how a step is computed.
+    ``engine`` how a step is computed, ``guard`` when the model counts as ruined.
     """
 
     forget_weight: float = Field(default=1.0, gt=0)
@@ -65,6 +66,7 @@ class ForgetSettings:
     select: Selector = field(default_factory=All)
     wrap: tuple[Wrap, ...] = ()
     engine: EngineSettings = field(default_factory=EngineSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
 
 
 class Mixture:

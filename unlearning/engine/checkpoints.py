@@ -17,6 +17,9 @@ from unlearning.engine.processes import Processes, local
 from unlearning.engine.weights import Weights
 from unlearning.spec import Context
 
+PARTS = ("watch", "wrap", "state", "guard")
+"""What of a phase has a state of its own."""
+
 
 @dataclass
 class Progress:
@@ -46,7 +49,7 @@ def save(
     """Write the checkpoint beside the old one, then put it in its place: never half of one."""
     path = _path(context, phase)
     temporary = path.with_suffix(".tmp")
-    parts = {"watch": phase.watch, "wrap": phase.wrap, "state": phase.state}
+    parts = {name: getattr(phase, name) for name in PARTS}
     state = {
         "job": [context.fingerprint, Processes.of(phase.module).count],
         "progress": vars(progress),
@@ -81,7 +84,7 @@ def resume(
         setattr(progress, name, value)
     if state["optimizer"] is not None:
         optimizer.load_state_dict(state["optimizer"])
-    for name in ("watch", "wrap", "state"):
+    for name in PARTS:
         part = getattr(phase, name)
         if part is not None and name in state:
             part.restore(state[name])

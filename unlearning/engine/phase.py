@@ -137,7 +137,8 @@ class Phase:
 
     ``loss(step)`` is the loss of a whole step. With ``pieces``, the number of rows of a batch or a
     function of the step that returns it, it is ``loss(step, piece)``, and a step can be cut
-    into as many pieces: for accumulation, when memory runs out, and across processes.
+    into as many pieces: for accumulation, when memory runs out, and across processes. ``state`` is
+    what changes with the steps; ``guard`` looks at the model and may end the run with an error.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Phase:
     pieces: int | Callable[[int], int] = 1
     wrap: StepWrapper | None = None
     state: Stateful | None = None
+    guard: Stateful | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)
 
     def rows(self, step: int) -> int:

@@ -62,8 +62,9 @@ class Stepper:
         progress.step += 1
         if phase.wrap is not None:
             phase.wrap.after(progress.step, self._weights)
-        if phase.state is not None:
-            phase.state.after(progress.step)
+        for part in (phase.state, phase.guard):
+            if part is not None:
+                part.after(progress.step)
 
     def _clipped(self) -> float:
         """Bound the gradient; returns the norm that it had."""
