@@ -43,13 +43,26 @@ PHASE = {"learning_rate": 5e-4, "steps": 200}
 ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "retrain": ("retrain", {}),
     "npo": ("npo", PHASE),
+    "npo, ceiling": ("npo", {**PHASE, "ceiling": 1.2}),
+    "npo, KL": ("npo", {**PHASE, "retain_term": "kl"}),
     "npo, SAM": ("npo", {**PHASE, "wrap": [{"kind": "sam", "rho": 0.1}]}),
     "npo, smoothing": ("npo", {**PHASE, "wrap": [{"kind": "smoothing", "sigma": 0.01}]}),
     "npo, gradient norm": ("npo", {**PHASE, "wrap": [{"kind": "gradient_norm"}]}),
     "npo, curvature": ("npo", {**PHASE, "wrap": [{"kind": "curvature"}]}),
     "npo, averaging": ("npo", {**PHASE, "wrap": [{"kind": "averaging", "start": 5}]}),
-    "npo, LoRA": ("npo", {**PHASE, "learning_rate": 2e-3, "select": {"kind": "lora", "rank": 8}}),
+    "npo, LoRA": ("npo", {**PHASE, "learning_rate": 1e-3, "select": {"kind": "lora", "rank": 8}}),
     "npo, mask": ("npo", {**PHASE, "select": {"kind": "mask", "share": 0.1}}),
+    "simnpo": ("simnpo", PHASE),
+    "grad_diff": ("grad_diff", PHASE),
+    "wga": ("wga", PHASE),
+    "satimp": ("satimp", PHASE),
+    "ce_u": ("ce_u", {**PHASE, "retain_term": "nll"}),
+    "pdu": ("pdu", PHASE),
+    "undial": ("undial", {**PHASE, "retain_term": "nll"}),
+    "idk": ("idk", PHASE),
+    "dpo": ("dpo", PHASE),
+    "alt_po": ("alt_po", {**PHASE, "alternatives": {"tokens": 24}}),
+    "flat": ("flat", {**PHASE, "retain_term": "nll"}),
     "layered": ("layered", {"folds": 3, "unlearn": PHASE}),
     "distance": ("weight_regularised", {"unlearn": PHASE}),
     "no regulariser": ("weight_regularised", {"alpha": 1e-6, "unlearn": PHASE}),
@@ -113,7 +126,7 @@ def forgotten(
 ) -> tuple[Path | None, float]:
     """Run the row's job, unless its model is there already; returns model and CPU seconds."""
     name, settings = ROWS[row]
-    folder = here.folder / f"relearning-{row.replace(', ', '-')}-{group}"
+    folder = here.folder / f"relearning-{'-'.join(row.replace(',', '').split())}-{group}"
     if not (folder / "result.json").exists():
         (folder / "data").mkdir(parents=True, exist_ok=True)
         write_records(folder / "data/forget.jsonl", forget)
