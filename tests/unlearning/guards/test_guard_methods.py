@@ -38,6 +38,7 @@ def test_a_card_speaks_of_containment_and_never_of_erasure(kind: str) -> None:
     card = methods()[kind].card
     assert card.effect is Effect.SERVE_SUPPRESSION
     assert card.summary.startswith("Containment at serving")
+    assert "while it serves" in card.summary, "what it keeps belongs on the card"
     text = f"{card.title} {card.summary}".casefold()
     assert not any(word in text for word in ("eras", "delet", "remov", "unlearns"))
 

@@ -58,7 +58,7 @@ class Settings:
     title="In-context unlearning (ICU)",
     effect=Effect.SERVE_SUPPRESSION,
     summary="Containment at serving: tells the model before the question that it does not know the "
-    "person; the weakest containment, for any model.",
+    "person; the weakest, for any model. It keeps digests of the names while it serves.",
     source="arXiv 2310.07579, arXiv 2406.10890",
     needs=("forget",),
 )
