@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.document import put
 from benchmarks.ladder import REFERENCE, SEARCHED, TIERS, Cell
 from benchmarks.verifier_power import rate
 from contract.canonical import write_json
@@ -24,7 +25,6 @@ from expunge.jobs.states import AttemptState
 from expunge.jobs.track_record import PRIOR_FILE, Plan, Prior, Trials, make_plan
 
 DOCUMENT = Path("docs/ladder.md")
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 @dataclass(frozen=True)
@@ -152,13 +152,8 @@ def main() -> None:
     """Put the table into the document and the priors beside the planner."""
     found = json.loads(Path(sys.argv[1]).read_text())
     cells = [Cell(**{**cell, "metrics": {}}) for cell in found["cells"]]
-    lines = list(table(found, cells))
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    date = f"{found['persons']} persons, seeds {found['seeds']}, {found['date']}."
-    body = "\n".join([BEGIN, *lines, "", date, END])
-    DOCUMENT.write_text(before + body + after, encoding="utf-8")
+    said = f"{found['persons']} persons, seeds {found['seeds']}, {found['date']}."
+    put(DOCUMENT, [*table(found, cells), "", said])
     tiers = {
         tier: {name: vars(prior) for name, prior in priors_of(cells, tier).items()}
         for tier in TIERS
