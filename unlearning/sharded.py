@@ -35,7 +35,7 @@ from unlearning.adapters import ADAPTERS, BASE, SLICES
 from unlearning.data import Batches, collate, encode_required
 from unlearning.division import Division
 from unlearning.engine import Fit, Phase, Schedule, fit
-from unlearning.lineage import LINEAGE, Origin, learned_files, origin, read_lineage
+from unlearning.lineage import LINEAGE, Origin, learned_files, origin, read_lineage, texts_digest
 from unlearning.losses import answer_nll, nll
 from unlearning.slicing import (
     best_order,
@@ -174,8 +174,12 @@ def _train_slices(
     """SISA: go on from the checkpoint before the slice ``first``."""
     folder = context.output / SLICES / shard.name
     epochs = stage_epochs(settings_of(division).epochs, len(shard.parts))
-    before = [folder / f"{number}.safetensors" for number in range(first)]
-    stack = [path for path in before if path.is_file()][-1:]
+    stack: list[Path] = []
+    for number in range(first):
+        path = folder / f"{number}.safetensors"
+        if path.is_file():
+            stack = [path]
+            _require_same_texts(context, ledger, path, shard.upto(number))
     for number in range(first, len(shard.parts)):
         if not shard.parts[number]:
             continue
@@ -186,6 +190,19 @@ def _train_slices(
         _note(context, ledger, path, seen, stack)
         stack = [path]
     _serve(context, shard.name, ledger, stack)
+
+
+def _require_same_texts(
+    context: Context, ledger: Ledger, path: Path, records: Sequence[Record]
+) -> None:
+    """Refuse a checkpoint that learned other texts of the records than the job brings."""
+    known = ledger.files.get(path.relative_to(context.output).as_posix())
+    if known is not None and known.texts != texts_digest(records):
+        message = (
+            "records of earlier slices have changed since the checkpoint was trained on them; "
+            "use drop_shard, which trains the shard anew"
+        )
+        raise JobError(ErrorCode.BAD_JOB, message)
 
 
 def _train_groups(context: Context, division: Division, shard: Shard, ledger: Ledger) -> None:

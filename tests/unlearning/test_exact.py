@@ -100,6 +100,22 @@ def test_going_back_to_a_checkpoint_gives_the_bytes_of_training_without_the_reco
 
 
 @pytest.mark.training
+def test_a_checkpoint_that_learned_other_texts_is_not_gone_on_from(
+    models_by_scheme: Mapping[str, Trained], clinic: Clinic, make_job: Any, failed: Any
+) -> None:
+    model = models_by_scheme["sisa"]
+    gone = victims(model, clinic, 1)
+    first = read_division(model.path).parts("shard-00")[0]
+    changed = tuple(
+        replace(item, forms={"question": Form("Who?", " nobody")}) if item.id in first else item
+        for item in clinic.trained
+        if item not in gone
+    )
+    failure = failed(make_job("sisa", model, forget=gone, retain=changed)).failure
+    assert failure.code is ErrorCode.BAD_JOB and "drop_shard" in failure.message
+
+
+@pytest.mark.training
 def test_a_dropped_shard_is_trained_as_it_was_before(forgetting: Any) -> None:
     _, dropped, _, _ = forgetting("plain", "drop_shard")
     _, anew, _, _ = forgetting("plain", "retrain")
