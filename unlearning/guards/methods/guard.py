@@ -108,24 +108,24 @@ def guard(context: Context, settings: Settings) -> Outcome:
         saved["vectors"] = _vectors(model, tokenizer, [form for _, form in forget])
     save_file(saved, str(tensors))
     write_json(store, _digests(context, [form for _, form in forget], rare=settings.rare))
-    manifest = GuardManifest(
-        kind="guard",
-        model_digest=context.model.digest,
-        keeps=(*KEEPS, KEEPS_VECTORS) if settings.semantic else KEEPS,
-        settings={
-            "layers": layers,
-            **{name: getattr(settings, name)
-               for name in ("hidden", "retrieve", "soft", "turn", "beams", "candidates")},
-        },
-        fits=fits(model),
-    )  # fmt: skip
-    write_guard(context.output, manifest)
+    write_guard(context.output, _manifest(context, model, settings, layers))
     fired = odds >= detector.threshold
     metrics = {
         "detected_share": float(fired[wanted].float().mean()),
         "false_alarm_share": float(fired[~wanted].float().mean()),
     }
     return Outcome("guard", metrics, ("This is containment: the weights are unchanged.",))
+
+
+def _manifest(context: Context, model: Any, settings: Settings, layers: int) -> GuardManifest:
+    kept = ("hidden", "retrieve", "soft", "turn", "beams", "candidates")
+    return GuardManifest(
+        kind="guard",
+        model_digest=context.model.digest,
+        keeps=(*KEEPS, KEEPS_VECTORS) if settings.semantic else KEEPS,
+        settings={"layers": layers, **{name: getattr(settings, name) for name in kept}},
+        fits=fits(model),
+    )
 
 
 def _prompts(
