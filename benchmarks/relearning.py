@@ -39,9 +39,10 @@ from unlearning.run import run
 
 CPU = torch.device("cpu")
 TOGETHER, SHARE = 3, 4
+REFERENCE = "retrain"
 PHASE = {"learning_rate": 5e-4, "steps": 200}
 ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "retrain": ("retrain", {}),
+    REFERENCE: (REFERENCE, {}),
     "npo": ("npo", PHASE),
     "npo, ceiling": ("npo", {**PHASE, "ceiling": 1.2}),
     "npo, KL": ("npo", {**PHASE, "retain_term": "kl"}),
@@ -153,6 +154,25 @@ def surprise(model: Any, tokenizer: Any, records: Sequence[Record]) -> float:
     return fmean(mean_nll(model, encode(tokenizer, records, [CALIBRATION_FORM]), CPU))
 
 
+def table(cells: Sequence[Cell]) -> list[str]:
+    """Return the rows of a Markdown table; costs are given as a share of a retrain's."""
+    rows = list(dict.fromkeys(cell.row for cell in cells))
+    steps = list(cells[0].after)
+    heads = ["before", *(f"after {step} steps" for step in steps), "kept", "cost"]
+    lines = [f"| forgotten by | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    price = fmean(cell.seconds for cell in cells if cell.row == REFERENCE)
+    for row in rows:
+        own = [cell for cell in cells if cell.row == row]
+        numbers = [
+            fmean(cell.before for cell in own),
+            *(fmean(cell.after[step] for cell in own) for step in steps),
+            fmean(cell.kept for cell in own),
+            fmean(cell.seconds for cell in own) / price,
+        ]
+        lines.append(f"| {row} | {' | '.join(f'{number:.2f}' for number in numbers)} |")
+    return lines
+
+
 def main() -> None:
     """Measure every row and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -167,22 +187,15 @@ def main() -> None:
     torch.set_num_threads(1)
     here = world(options.folder, options.seed)
     cells = []
-    for row in options.rows:
+    for row in dict.fromkeys((REFERENCE, *options.rows)):
         for group in range(options.groups):
             cell = measured(here, row, group, options.steps, options.rate)
             if cell is not None:
                 cells.append(cell)
-        own = [cell for cell in cells if cell.row == row]
-        if own:
-            after = [
-                f"{fmean(cell.after[str(step)] for cell in own):6.2f}" for step in options.steps
-            ]
-            numbers = [fmean(getattr(cell, name) for cell in own) for name in ("before", "kept")]
-            seconds = fmean(cell.seconds for cell in own)
-            print(f"{row:20} {numbers[0]:6.2f} {' '.join(after)} {numbers[1]:6.2f} {seconds:6.1f}")
+    print("\n".join(table(cells)))
     if options.output is not None:
-        settings = {name: str(value) for name, value in vars(options).items()}
-        write_json(options.output, {"settings": settings, "cells": [asdict(c) for c in cells]})
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_json(options.output, {"cells": [asdict(cell) for cell in cells]})
 
 
 if __name__ == "__main__":

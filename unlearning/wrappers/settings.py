@@ -32,7 +32,7 @@ class GradientNorm:
     """A penalty on the length of the forget gradient."""
 
     kind: Literal["gradient_norm"] = "gradient_norm"
-    weight: float = Field(default=0.1, gt=0)
+    weight: float = Field(default=0.01, gt=0)
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -40,7 +40,7 @@ class Curvature:
     """A penalty on how much the forget gradient changes over a move of length ``mu``."""
 
     kind: Literal["curvature"] = "curvature"
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=0.01, gt=0)
     mu: float = Field(default=1e-2, gt=0)
 
 
