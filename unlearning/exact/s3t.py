@@ -12,7 +12,9 @@ no adapter is left (H is the harmonic number); the result says how many are left
 
 Limits: models that were trained with permutations. Exact for the adapters: the base must never
 have seen the records. The other records of the slice, and of slices that stand on it, are lost
-with it until ``drop_shard`` trains the shard anew; training takes B times as long as without.
+with it until ``drop_shard`` trains the shard anew; training takes B times as long as without. The
+orders are cyclic, which is best when all slices are as likely to be asked for; the paper's choice
+by known likelihoods is not made here.
 """
 
 from __future__ import annotations
