@@ -34,6 +34,7 @@ from expunge.certificates.keys import (
 from expunge.common.clock import now
 from expunge.common.errors import InvalidInputError
 from expunge.common.pki import Credential, replace_credential
+from expunge.common.signers import SigningKey
 
 HANDOVER = timedelta(minutes=10)
 """For so long after its retirement a key may still sign: the last checkpoint, and work begun."""
@@ -74,7 +75,7 @@ def _of_log(name: str) -> PublicKey:
     return PublicKey(key.id.hex(), str(key))
 
 
-def _certified(credential: Callable[[str], Credential], name: str) -> PublicKey:
+def _certified(credential: Callable[[str], SigningKey | Credential], name: str) -> PublicKey:
     own = credential(name)
     return PublicKey(key_id(own.certificate), certificate_text(own))
 
