@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Power
 from django.db.models.lookups import LessThanOrEqual
@@ -25,6 +27,13 @@ from expunge.audit.replay import DatedNote, Entry, InnerNode, Replay, columns_fa
 from expunge.common.errors import NotFoundError
 
 BATCH = 2000
+NODES = """
+SELECT wanted.level, wanted.index, coalesce(node.hash, leaf.leaf_hash)
+FROM unnest(%s::smallint[], %s::bigint[]) AS wanted (level, index)
+LEFT JOIN audit_node node ON node.level = wanted.level AND node.index = wanted.index
+LEFT JOIN audit_leaf leaf ON wanted.level = 0 AND leaf.seq = wanted.index
+"""
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -50,17 +59,17 @@ def log_size() -> int:
 
 def log_root(size: int) -> bytes:
     """Return the root of the first ``size`` entries."""
-    return merkle.root(_node, size)
+    return _read(lambda node: merkle.root(node, size))
 
 
 def inclusion_proof(seq: int, size: int) -> list[bytes]:
     """Return the proof that entry ``seq`` is in the log of that size; raises ``ValueError``."""
-    return merkle.inclusion_proof(_node, seq, size)
+    return _read(lambda node: merkle.inclusion_proof(node, seq, size))
 
 
 def consistency_proof(first: int, second: int) -> list[bytes]:
     """Return the proof that the log only grew from one size to another; raises ``ValueError``."""
-    return merkle.consistency_proof(_node, first, second)
+    return _read(lambda node: merkle.consistency_proof(node, first, second))
 
 
 def checkpoint_covering(seq: int) -> Checkpoint | None:
@@ -198,7 +207,15 @@ def _columns_fault(leaf: Leaf) -> str:
     return columns_fault({**entry, "ticket": ticket}, columns, leaf.seq)
 
 
-def _node(level: int, index: int) -> bytes:
-    if level == 0:
-        return bytes(Leaf.objects.values_list("leaf_hash", flat=True).get(pk=index))
-    return bytes(Node.objects.values_list("hash", flat=True).get(level=level, index=index))
+def _read(ask: Callable[[merkle.Node], Answer]) -> Answer:
+    """Return what is computed from nodes of the tree, all of them read at once.
+
+    It is computed twice: the first time with empty hashes, to learn which nodes it takes.
+    """
+    wanted: dict[tuple[int, int], bytes] = {}
+    ask(lambda level, index: wanted.setdefault((level, index), b""))
+    Leaf.objects.all()  # what the present transaction has recorded so far is appended first
+    with connection.cursor() as cursor:
+        cursor.execute(NODES, [[level for level, _ in wanted], [index for _, index in wanted]])
+        found = {(level, index): bytes(value) for level, index, value in cursor.fetchall()}
+    return ask(lambda level, index: found[level, index])
