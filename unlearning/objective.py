@@ -23,7 +23,7 @@ from contract.record import Form, Record
 from unlearning.data import Batch, Sample, encode_text
 from unlearning.losses.forward import Head, answer_states, in_pieces
 from unlearning.losses.tokens import distillation, token_nll
-from unlearning.reference import Hidden, LogProbs, Need, ReferenceCache, Top
+from unlearning.reference import Hidden, Need, ReferenceCache, Top
 from unlearning.selectors.settings import Selector
 from unlearning.spec import Context
 
@@ -129,7 +129,7 @@ class Answers:
 
     @cached_property
     def sums_before(self) -> Tensor:
-        """Return ``sums`` under the model before unlearning (needs :class:`LogProbs`)."""
+        """Return ``sums`` under the model before unlearning (needs ``LogProbs``)."""
         return self.cache.at(self.samples, self.states.device)
 
     def top_before(self, need: Top) -> tuple[Tensor, Tensor]:
@@ -229,19 +229,3 @@ class RetainObjective:
 def _divergence(logits: Tensor, targets: Tensor, kept: Tensor, log_probs: Tensor) -> Tensor:
     del targets
     return distillation(logits, kept, log_probs)
-
-
-__all__ = [
-    "FORGET",
-    "RETAIN",
-    "Answers",
-    "Hidden",
-    "LogProbs",
-    "Objective",
-    "RetainObjective",
-    "RetainTerm",
-    "Terms",
-    "Texts",
-    "TokenObjective",
-    "Top",
-]

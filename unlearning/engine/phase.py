@@ -104,13 +104,14 @@ class Backward(Protocol):
 
 
 class StepWrapper(Protocol):
-    """Decides at which weights the gradients of a step are taken (SAM and its kin).
+    """Decides at which weights the gradients of a step are taken (SAM and its kin)."""
 
-    ``second_order`` says that it differentiates a gradient, which recomputed activations and
-    weights spread over processes do not allow.
-    """
+    @property
+    def second_order(self) -> bool:
+        """Say whether it differentiates a gradient.
 
-    second_order: bool
+        Recomputed activations and weights spread over processes do not allow that.
+        """
 
     def gradients(self, step: int, weights: Weights, backward: Backward) -> float:
         """Leave the gradient of the step in ``weights``, which holds none; returns the loss."""

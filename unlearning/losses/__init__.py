@@ -12,7 +12,7 @@ and the mean over rows or tokens is taken in one place
 (:meth:`unlearning.objective.Answers.over_rows`, ``over_tokens``). All values are in nats.
 """
 
-from unlearning.losses.forward import answer_logits, answer_nll, finite
+from unlearning.losses.forward import answer_logits, answer_nll
 from unlearning.losses.rows import Reduction, nll, npo
 from unlearning.losses.tokens import distillation, log_rest
 
@@ -21,7 +21,6 @@ __all__ = [
     "answer_logits",
     "answer_nll",
     "distillation",
-    "finite",
     "log_rest",
     "nll",
     "npo",

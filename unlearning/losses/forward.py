@@ -128,8 +128,3 @@ def answer_nll(model: Any, batch: Batch) -> Tensor:
     """Return the summed negative log-likelihood of each row's answer, [rows], in nats."""
     tokens = in_pieces(head_of(model), answer_states(model, batch), token_nll, batch.targets)
     return tokens.new_zeros(len(batch.lengths)).index_add(0, batch.rows, tokens)
-
-
-def finite(module: nn.Module) -> bool:
-    """Say whether every parameter of the module is a finite number."""
-    return all(bool(torch.isfinite(item).all()) for item in module.parameters())
