@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.unlearning.engine.tiny import lesson, tiny
-from tests.unlearning.losses.test_objectives import CPU, TOKENIZER, World
+from tests.unlearning.losses.golden import CPU, TOKENIZER, World
 from unlearning.data import Sample, collate
 from unlearning.engine import Piece
 from unlearning.forgetting import ForgetSettings, Mixture
