@@ -31,7 +31,7 @@ GUARD = 1e-5
 EXTRA_DIRECTIONS = 32
 
 
-def linear_layers(model: Any, targets: Sequence[str]) -> dict[str, nn.Module]:
+def linear_layers(model: Any, targets: Sequence[str]) -> dict[str, Any]:
     """Return the linear layers that match one of the targets, all but the output layer if none.
 
     Raises ``BAD_JOB`` when no layer matches.
@@ -80,7 +80,7 @@ def attach_informed(
     layers = linear_layers(model, selector.targets)
     starts = {
         name: initial_factors(
-            _upright(layer, layer.weight.detach()),  # type: ignore[arg-type]
+            _upright(layer, layer.weight.detach()),
             _upright(layer, forget[f"{name}.weight"]),
             _upright(layer, retain[f"{name}.weight"]),
             selector.rank,
@@ -91,15 +91,16 @@ def attach_informed(
     config, same = _config(model, selector), _config(model, selector)
     wrapped: PeftModel = get_peft_model(model, config, TRAINED)
     wrapped.add_adapter(START, same)
-    inner = wrapped.get_base_model()
+    inner: Any = wrapped.get_base_model()
     with torch.no_grad():
         for name, (left, right) in starts.items():
-            layer: Any = inner.get_submodule(name)
+            layer = inner.get_submodule(name)
             factor = layer.scaling[TRAINED] ** -0.5
             for adapter, sign in ((TRAINED, 1.0), (START, -1.0)):
                 layer.lora_B[adapter].weight.copy_(left * factor * sign)
                 layer.lora_A[adapter].weight.copy_(right * factor)
-    wrapped.base_model.set_adapter([TRAINED, START])
+    base: Any = wrapped.base_model
+    base.set_adapter([TRAINED, START])
     for name, parameter in wrapped.named_parameters():
         parameter.requires_grad_(f".{TRAINED}." in name)
     return wrapped
