@@ -151,7 +151,8 @@ class _Trials:
 
     def seconds(self, tried: list[Trial]) -> float:
         """Return the CPU seconds that all trials took."""
-        return sum(read_json(self.folder(trial.number) / TRIAL)["seconds"] for trial in tried)
+        spent = (read_json(self.folder(trial.number) / TRIAL)["seconds"] for trial in tried)
+        return float(sum(spent))
 
 
 _SHOWN = ("rank", "relearned", "lost")
