@@ -17,6 +17,11 @@ from pyhanko_certvalidator import ValidationContext
 Roots = Sequence[asn1_x509.Certificate]
 
 
+BY_NAME = "issuer_and_serial_number"
+_VERSIONS = {BY_NAME: "v1", "subject_key_identifier": "v3"}
+_NO_PARAMETERS = (b"", b"\x05\x00")
+
+
 class TokenError(ValueError):
     """A token does not hold; the message goes on after "the timestamp of ..."."""
 
@@ -57,6 +62,7 @@ def stamp_moment(
         TokenError: It is of other bytes, or of nobody under the roots.
     """
     try:
+        _require_plain(signed)
         said = asyncio.run(validate_tst_signed_data(signed, context, digest))
         status = TimestampSignatureStatus(**said)
     except Exception as error:  # as above
@@ -65,6 +71,37 @@ def stamp_moment(
         raise TokenError("is not of an authority under the given roots")
     found: datetime = status.timestamp
     return found
+
+
+def _require_plain(signed: asn1_cms.SignedData) -> None:
+    """Refuse a container whose unsigned parts say anything else than they must.
+
+    Versions, algorithms and the signer's name stand outside of what the authority signs. Altered,
+    they would do no harm, but the token would not be the one that was given out.
+    """
+    (signer,) = signed["signer_infos"]
+    algorithm, who = signer["digest_algorithm"], signer["sid"]
+    plain = (
+        signed["version"].native == "v3"
+        and signer["version"].native == _VERSIONS[who.name]
+        and [item.dump() for item in signed["digest_algorithms"]] == [algorithm.dump()]
+        and all(
+            item["parameters"].dump() in _NO_PARAMETERS
+            for item in (algorithm, signer["signature_algorithm"])
+        )
+        and (who.name != BY_NAME or _named(who, signed["certificates"]))
+    )
+    if not plain:
+        raise TokenError("is not laid out as a timestamp")
+
+
+def _named(who: asn1_cms.SignerIdentifier, certificates: asn1_cms.CertificateSet) -> bool:
+    """Say whether a certificate of the token has this very issuer, to the letter, and number."""
+    issuer, number = who.chosen["issuer"].dump(), who.chosen["serial_number"].native
+    return any(
+        item.chosen.issuer.dump() == issuer and item.chosen.serial_number == number
+        for item in certificates
+    )
 
 
 def claimed_moment(signed: asn1_cms.SignedData) -> datetime:
