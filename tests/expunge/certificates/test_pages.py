@@ -84,7 +84,7 @@ def test_the_pages_tell_what_was_tried_and_why_it_escalated(erasure: pypdf.PdfRe
     for part in (
         "Negative preference optimisation",
         "40% of what the model had memorised is there again",
-        "Npo was refuted by relearning",
+        "npo was refuted by relearning",
         "0.44 to 0.62",
         "A quantised copy of the model was not tested.",
         "expunge-verify certificate.pdf",
