@@ -14,7 +14,8 @@ def steering_direction(width: int, seed: int) -> Tensor:
     """Return RMU's random unit vector, [width], drawn uniformly from [0, 1) and normalised."""
     generator = torch.Generator().manual_seed(seed)
     vector = torch.rand(width, generator=generator)
-    return vector / vector.norm()
+    unit: Tensor = vector / vector.norm()
+    return unit
 
 
 def steering(states: Tensor, direction: Tensor, sizes: Tensor) -> Tensor:
