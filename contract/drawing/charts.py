@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from contract.drawing.pen import INK, LETTER, QUIET, RULE, Tone, frame, line, rect, text
+from contract.drawing.pen import INK, LETTER, QUIET, RULE, Tone, folded, frame, line, rect, text
 from contract.drawing.scale import Scale, linear, number
 from contract.drawing.tongue import ENGLISH, Tongue
 from contract.report import Chart
 
 WIDTH = 460
-RIGHT, TOP, ROW = 18, 16, 15
+RIGHT, TOP, ROW, LINE = 18, 16, 15, 11.5
+MOST_LABEL = 0.42
+"""Of the width, what the labels of bars may take; longer ones are folded."""
 BEFORE = Tone("before", "#c7743f", "5 3")
 AFTER = Tone("after", "#0f5f66")
 NEVER = Tone("never", "#a9b4ba", "1.5 3")
@@ -61,7 +63,7 @@ def _bars(
     thick = 9.0
     group = count * (thick + 2) + 10
     bottom = TOP + group * len(chart.x)
-    left = _margin(chart.x)
+    left = min(_margin(chart.x), width * MOST_LABEL)
     scale = linear(
         [value for values in chart.series.values() for value in values],
         (left, width - RIGHT - 20),
@@ -72,7 +74,11 @@ def _bars(
     for place, label in enumerate(chart.x):
         top = TOP + place * group + 5
         middle = top + (group - 10) / 2 + 3
-        parts.append(text(str(label), left - 8, middle, anchor="end"))
+        lines = folded(str(label), left - 10)
+        parts += [
+            text(words, left - 8, middle + (turn - (len(lines) - 1) / 2) * LINE, anchor="end")
+            for turn, words in enumerate(lines)
+        ]
         for turn, (name, values) in enumerate(chart.series.items()):
             parts += _bar(scale, values[place], top + turn * (thick + 2), thick, tone[name])
     return parts, bottom + 32
