@@ -15,7 +15,8 @@ asked (1: all remembered, one half: nobody can tell, 0: over-forgotten), on the 
 and on twins that no method sees. ``forgotten`` and ``kept`` are the NLL a token of those who asked
 and of those who never did, ``served`` the share of the latter whose adapter is in service,
 ``seconds`` CPU time of the process on one thread. A sharded model is read as it is served: each
-fact by the adapter of its shard. ``retrain`` is the reference, once for each layout.
+fact by the adapter of its shard. ``retrain`` is the reference, once for each layout. The reading
+with 0 persons is the model before any request. Rows join those that the output holds already.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import torch
 from transformers.utils import logging
 
 from benchmarks.candidates import SMALL
-from contract.canonical import write_json
+from contract.canonical import read_json, write_json
 from contract.job import ModelRef, Recipe, UnlearningData, UnlearningJob, write_job
 from contract.manifest import folder_digest
 from contract.record import Record, write_records
@@ -86,8 +87,8 @@ class Reading:
 
     persons: int
     seconds: float
-    rank: float
-    forgotten: float
+    rank: float | None
+    forgotten: float | None
     kept: float
     served: float
 
@@ -149,13 +150,14 @@ class Hospital:
                 asked = [record for request in requests[:gone] for record in request]
                 served = step.result.metrics
                 share = served.get("records_served", 1.0) / served.get("records", 1.0)
-                found.append(self._read(Path(step.model.path), original, asked, seconds, share))
+                found.append(self.read(Path(step.model.path), original, asked, seconds, share))
                 began = time.process_time()
             return found
 
-    def _read(
+    def read(
         self, path: Path, original: Path, asked: Sequence[Record], seconds: float, share: float
     ) -> Reading:
+        """Read the model in a folder, made of the original for those who asked."""
         away = {record.id for record in asked}
         kept = [record for record in self.trained if record.id not in away]
         forgotten, twins = [], []
@@ -172,8 +174,8 @@ class Hospital:
         return Reading(
             len({record.subject(self.dataset.subject_level) for record in asked}),
             round(seconds, 2),
-            round(rank(forgotten, twins), 3),
-            round(statistics.fmean(forgotten), 3),
+            round(rank(forgotten, twins), 3) if forgotten else None,
+            round(statistics.fmean(forgotten), 3) if forgotten else None,
             round(statistics.fmean(left), 3),
             round(share, 3),
         )
@@ -214,6 +216,10 @@ def measured(folder: Path, seed: int, rows: Sequence[str], pairs: int) -> dict[s
             sustained.setdefault(name, {})[mode] = found
             for reading in found:
                 print(f"{name:20} {mode:9} {reading}", flush=True)
+        original = hospital.model(ROWS[name].recipe)
+        kept = hospital.read(original, original, (), 0.0, 1.0)
+        sustained[name]["before"] = [asdict(kept)]
+        print(f"{name:20} before    {kept}", flush=True)
         scaled[name] = []
         for size in SIZES:
             together = tuple(item for request in hospital.requests[:size] for item in request)
@@ -238,15 +244,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
         tables = measured(folder, options.seed, options.rows, options.pairs)
-    results = {
-        "seed": options.seed,
-        "persons": options.pairs,
-        "requests": REQUESTS,
-        "cpu_seconds": round(time.process_time() - began, 1),
-        **tables,
-    }
+    what = {"seed": options.seed, "persons": options.pairs, "requests": REQUESTS}
     if options.output is not None:
-        write_json(options.output, results)
+        write_json(options.output, joined(options.output, what, tables))
+    print(f"{time.process_time() - began:.0f} CPU seconds", flush=True)
+
+
+def joined(path: Path, what: Mapping[str, int], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables with the rows of an earlier run on the same world that this one left."""
+    earlier = read_json(path) if path.is_file() else {}
+    if any(earlier.get(name) != value for name, value in what.items()):
+        earlier = {}
+    return {**what, **{name: {**earlier.get(name, {}), **rows} for name, rows in tables.items()}}
 
 
 if __name__ == "__main__":

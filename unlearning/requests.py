@@ -3,11 +3,11 @@
 Two ways to answer request k:
 
 * ``reapply``: from the model before any request, over the union of requests 1 to k. Nothing
-  adds up that should not; each request costs what all of them together cost. The better rule
-  for every method that is not exact.
-* ``continue``: from the model that request k - 1 left, over request k alone. Cheap, but bruises
-  add up, and what an earlier request suppressed may come back while a later one trains. Exact
-  routes may always go this way: nothing is bruised.
+  adds up that should not; each request costs what all of them together cost. The safe rule for
+  every method that is not exact.
+* ``continue``: from the model that request k - 1 left, over request k alone. Damage can add up, and
+  what an earlier request suppressed may come back while a later one trains; how much depends on
+  the method (``benchmarks/sequential.py``). Exact routes may always go this way.
 
 Requests that wait together are best answered together: :func:`batched` joins them. Every answer
 is an ordinary job folder (``01``, ``02``, ...) that can be looked at, resumed and verified.

@@ -5,9 +5,10 @@ Three schemes, told apart by the recipe:
 * no slices: the adapter of a shard learns all of the shard's records at once;
 * SISA (``slices`` > 1): it learns slice 1, then slices 1 and 2, and so on, with a checkpoint after
   each. After a deletion training goes on from the last checkpoint that had not seen the record.
-* S3T (``permutations`` > 0 too): each slice trains its own group of layers, the topmost first,
-  on top of the groups before it; once for every order of the slices. After a deletion the slice's
-  group and those that stand on it are switched off.
+* S3T (``permutations`` > 0 too): with each slice a group of layers of its own is trained, the
+  topmost first, on top of the groups before it, on that slice and those before it; once for
+  every order of the slices. After a deletion the slice's group and those that stand on it are
+  switched off.
 
 Every stage starts from files alone (base, checkpoint, seed) with a fresh optimiser, so a stage
 whose records are the same gives the same bytes.
@@ -206,19 +207,24 @@ def _require_same_texts(
 
 
 def _train_groups(context: Context, division: Division, shard: Shard, ledger: Ledger) -> None:
-    """S3T: each slice trains its group of layers on top of the groups before it, in each order."""
+    """S3T: each slice adds a group of layers on top of the groups before it, in each order.
+
+    A group goes when its slice or one before it does, so it may rehearse those before it: without
+    that, what earlier slices taught is written over.
+    """
+    epochs = stage_epochs(settings_of(division).epochs, len(shard.parts))
     for row, order in enumerate(division.orders):
         folder = context.output / SLICES / shard.name / f"order-{row}"
         stack: list[Path] = []
         for place, number in enumerate(order):
-            records = shard.parts[number]
-            if not records:
+            if not shard.parts[number]:
                 continue
+            records = [item for before in order[: place + 1] for item in shard.parts[before]]
             stage = Stage(
                 context, division, f"training {shard.name} order {row} slice {number}", stack
             )
             group = freeze_all_but(stage.model, place, len(order))
-            ledger.add(stage.train(records))
+            ledger.add(stage.train(records, epochs))
             tensors = adapters.adapter_tensors(stage.model)
             path = folder / f"{place}.safetensors"
             stage.keep(path, {name: tensors[name] for name in tensors if module_of(name) in group})

@@ -155,6 +155,8 @@ def test_a_group_is_trained_without_what_comes_after_it(
         first = lineage.seen(f"slices/shard-00/order-{row}/0.safetensors")
         both = lineage.seen(f"slices/shard-00/order-{row}/1.safetensors")
         public = {record.id for record in clinic.public}
+        own = lineage.files[f"slices/shard-00/order-{row}/1.safetensors"].records
+        assert set(own) == set(parts[0]) | set(parts[1])  # it rehearses the slice before
         assert first == set(parts[order[0]]) | public
         assert both == set(parts[0]) | set(parts[1]) | public
 

@@ -1,11 +1,16 @@
 """S3T: switch off the groups of layers that learned the records, without any training.
 
 Idea (Chowdhury et al., "Towards Scalable Exact Machine Unlearning Using Parameter-Efficient
-Fine-Tuning", arXiv 2406.16257): each slice of a shard trained its own group of adapter layers,
-the first slice the topmost group, on top of the groups before it. No group knows a slice that
-comes after its own. So when a record of slice i is deleted, the group of slice i and those after
-it are removed, and what is left was never trained on the record. Every shard has several such
-stacks, each with another order of the slices; the one that still knows the most is served.
+Fine-Tuning", arXiv 2406.16257): with each slice of a shard a group of adapter layers of its own was
+trained, with the first slice the topmost group, each on top of the groups before it. No group knows
+a slice that comes after its own. So when a record of slice i is deleted, the group of slice i and
+those after it are removed, and what is left was never trained on the record. Every shard has
+several such stacks, each with another order of the slices; the one that still knows the most is
+served.
+
+Ours is that a group also rehearses the slices before its own: it goes with them anyway, and on
+facts about persons a group trained on its slice alone, as in the paper, writes over what earlier
+slices taught.
 
 With m shards, L slices and B orders a model bears m L H(m B) random deletions on average before
 no adapter is left (H is the harmonic number); the result says how many are left.
