@@ -12,6 +12,7 @@ there where no calibration records are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from statistics import fmean
 from typing import Any
@@ -95,8 +96,8 @@ class CollapseGuard:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take the look before unlearning back."""
-        first, second = state["before"] or (None, None)
-        self._before = None if first is None else (first, second)
+        before = state["before"]
+        self._before = (before[0], before[1]) if before else None
 
     @torch.inference_mode()
     def _continued(self, sample: Sample) -> list[int]:
@@ -107,12 +108,8 @@ class CollapseGuard:
         found: list[int] = []
         cache: Any = None
         for _ in range(TOKENS):
-            told = within(
-                self._model,
-                lambda ids=prompt, held=cache: self._model(
-                    input_ids=ids, past_key_values=held, use_cache=True
-                ),
-            )
+            asked = partial(self._model, prompt, past_key_values=cache, use_cache=True)
+            told: Any = within(self._model, asked)
             cache, token = told.past_key_values, int(told.logits[0, -1].argmax())
             if token in ends:
                 break
