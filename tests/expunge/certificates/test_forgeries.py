@@ -24,9 +24,10 @@ from expunge.audit.checkpoint import COSIGNATURE, public_key
 from expunge.audit.export import StampedNote, read_export
 from expunge.audit.keys import checkpoint_key, log_origin
 from expunge.audit.timestamps import timestamp
+from expunge.audit.tokens import token_moment
 from expunge.certificates.envelope import STATUS_TYPE, seal
 from expunge.certificates.keys import statement_credential
-from expunge.certificates.offline import Trust, verification
+from expunge.certificates.offline import Trust, trust, verification
 from expunge.certificates.offline.signature import read_signed
 from expunge.certificates.offline.statement import read_statement
 from expunge.certificates.offline.trust import read_roots
@@ -91,15 +92,23 @@ def materials(issued: Issued, tmp_path_factory: Any) -> Materials:
     )
 
 
-@pytest.fixture(autouse=True)
-def look_once_at_a_pdf_that_is_not_altered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Remember what was found of a file: it is the same where only its company changes."""
-    known = cache(lambda pdf, roots, at: read_signed(pdf, list(roots), at))
-    monkeypatch.setattr(
-        verification, "read_signed", lambda pdf, roots, at=None: known(pdf, tuple(roots), at)
-    )
-    yield
-    known.cache_clear()
+@pytest.fixture(scope="module", autouse=True)
+def look_once_at_what_is_not_altered() -> Iterator[None]:
+    """Remember what was found of a file, a statement, a token: the same bytes say the same."""
+    files, statements, tokens = cache(read_signed), cache(read_statement), cache(token_moment)
+    with pytest.MonkeyPatch.context() as verifier:
+        verifier.setattr(
+            verification, "read_signed", lambda pdf, roots, at=None: files(pdf, tuple(roots), at)
+        )
+        verifier.setattr(
+            verification,
+            "read_statement",
+            lambda data, roots, moment: statements(data, tuple(roots), moment),
+        )
+        verifier.setattr(
+            trust, "token_moment", lambda token, note, roots: tokens(token, note, tuple(roots))
+        )
+        yield
 
 
 def plan(part: int) -> Iterator[tuple[int, str]]:
