@@ -205,7 +205,7 @@ def _end(texts: Texts) -> tuple[int, ...]:
     return () if end is None else (end,)
 
 
-class _Forbid(LogitsProcessor):  # type: ignore[misc]
+class _Forbid(LogitsProcessor):
     """Keeps each row from its own forbidden tokens."""
 
     def __init__(self, forbidden: Sequence[Sequence[int]]) -> None:

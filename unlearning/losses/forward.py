@@ -72,7 +72,7 @@ def in_pieces(
     if not torch.is_grad_enabled():
         return torch.cat([of(*part) for part in parts])
     done = [checkpoint(of, *part, use_reentrant=False, preserve_rng_state=False) for part in parts]
-    return torch.cat(done)  # type: ignore[arg-type]
+    return torch.cat(done)
 
 
 class _Reached(Exception):  # noqa: N818 - not an error: it ends a forward pass at its layer

@@ -61,7 +61,7 @@ def write_back(model: nn.Module) -> None:
     for module in list(model.modules()):
         if not parametrize.is_parametrized(module):
             continue
-        for name in list(module.parametrizations):  # type: ignore[arg-type, union-attr]
+        for name in list(module.parametrizations):  # type: ignore[arg-type]
             final = getattr(module, name).detach().clone()
             parametrize.remove_parametrizations(module, name, leave_parametrized=False)
             getattr(module, name).copy_(final)

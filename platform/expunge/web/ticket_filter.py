@@ -74,8 +74,9 @@ def read_listing(request: HttpRequest, values: QueryDict | None = None) -> Listi
     """Read filter and order from an address; what is not known reads as "any"."""
     given = request.GET if values is None else values
     number = given.get("found", "")
-    codes = {**given.dict(), "due": given.get("due") or ("overdue" if given.get("overdue") else "")}
-    wanted, order = filter_of(codes)
+    codes = {str(name): str(value) for name, value in given.items()}
+    due = codes.get("due") or ("overdue" if given.get("overdue") else "")
+    wanted, order = filter_of({**codes, "due": due})
     return Listing(replace(wanted, search=_recall(request, number)), order, number)
 
 

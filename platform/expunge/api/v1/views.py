@@ -54,14 +54,14 @@ class ViewOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     shared = serializers.BooleanField()
     mine = serializers.SerializerMethodField()
-    default = serializers.SerializerMethodField()
+    default = serializers.SerializerMethodField("opens_with_it")
     filter = serializers.SerializerMethodField()
 
     def get_mine(self, view: SavedView) -> bool:
         """Say whether the caller saved it."""
         return bool(view.owner_id == self.context["actor"].user.pk)
 
-    def get_default(self, view: SavedView) -> bool:
+    def opens_with_it(self, view: SavedView) -> bool:
         """Say whether the caller's list opens with it."""
         return bool(view == self.context["default"])
 
