@@ -8,7 +8,8 @@ paraphrases; forget01, 05 and 10 are its own last 2, 10 and 20 of them. Other au
 paraphrases are never trained: a quarter of them is left to stopping rules and search, the rest
 are those that membership is measured against. Every method forgets each set from the same model,
 with the strength that :mod:`unlearning.search` finds where its card declares an axis (``+search``)
-or at its defaults; ``retrain`` is the reference.
+or at its defaults; ``retrain`` is the reference. What the folder holds is not made again, and the
+table is of everything in it.
 
 Measured: forget quality (exact KS p-value of truth ratios against the retrained model), utility
 (harmonic mean of probability, ROUGE-L recall and 1 - truth ratio on retained questions; a model
@@ -328,15 +329,16 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     logging.disable_progress_bar()
-    found = []
     for seed in options.seeds:
         place = prepared(options, seed)
         for split in options.splits:
             for row in options.rows:
-                found.append(cell(place, row, split, options.budget))
-                shown = {k: v for k, v in asdict(found[-1]).items() if k != "truth_ratios"}
-                print(json.dumps(shown), flush=True)
+                made = asdict(cell(place, row, split, options.budget))
+                print(
+                    json.dumps({k: v for k, v in made.items() if k != "truth_ratios"}), flush=True
+                )
     if options.output:
+        found = [Cell(**read_json(path)) for path in sorted(options.folder.glob(f"*/*/{CELL}"))]
         options.output.write_text(json.dumps(summary(options, found), indent=1) + "\n")
 
 
