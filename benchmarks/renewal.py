@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks.candidates import World, world
+from benchmarks.document import put
 from contract.job import ModelRef, UnlearningData, UnlearningJob, write_job
 from contract.manifest import folder_digest
 from contract.record import CALIBRATION_FORM, Record, write_records
@@ -32,6 +33,7 @@ from unlearning.stopping import rank
 from verification.families.causal_lm import CausalLM, load
 from verification.signals import Signal, Signals
 
+DOCUMENT = Path("docs/ladder.md")
 TOGETHER = 4
 LEAST = 0.2
 """The share of an answer's least likely tokens that Min-K++ averages."""
@@ -117,6 +119,19 @@ def rows(seeds: Sequence[int], folder: Path) -> list[dict[str, Any]]:
     ]
 
 
+def table(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the table of ``docs/ladder.md``."""
+    yield "| variant | told by likelihood | told by Min-K++ | steps of a retrain |"
+    yield "|---|---|---|---|"
+    for row in found["rows"]:
+        yield (
+            f"| {row['variant']} | {row['likelihood']:.2f} | {row['relative']:.2f} "
+            f"| {row['steps']:.2f} |"
+        )
+    yield ""
+    yield f"Means over worlds with seeds {found['seeds']}, {TOGETHER} persons forgotten in each."
+
+
 def main() -> None:
     """Renew with every variant and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -128,6 +143,7 @@ def main() -> None:
     found = {"seeds": options.seeds, "rows": rows(options.seeds, options.folder)}
     if options.output:
         options.output.write_text(json.dumps(found, indent=1) + "\n")
+        put(DOCUMENT, table(found), "renewal")
 
 
 if __name__ == "__main__":

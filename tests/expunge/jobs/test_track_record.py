@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from expunge.jobs.planner import LADDERS, Past, Step, ladder_for, next_step
 from expunge.jobs.states import AttemptState
-from expunge.jobs.track_record import Plan, Prior, Trials, chance_of, make_plan
+from expunge.jobs.track_record import Plan, Prior, Trials, benchmark, chance_of, make_plan
 
 METHODS = ("npo", "renew", "undo", "retrain")
 PRIORS = {
@@ -144,6 +144,12 @@ def test_the_strongest_method_s_failure_ends_the_climb_whatever_is_learned_meanw
     past = [Past("retrain", AttemptState.REFUTED)]
     step = _next("erasure", past, set(), planned({}))
     assert step.rung is None and step.code == "ladder_exhausted"
+
+
+def test_the_committed_benchmark_knows_the_ladder_s_methods_of_whole_models() -> None:
+    seen = benchmark()["erasure"]
+    assert {rung.method for rung in ladder_for("whole", "erasure")} <= set(seen)
+    assert all(0 <= prior.passed <= prior.tried for prior in seen.values())
 
 
 def _next(profile: str, past: Sequence[Past], allowed: set[str], plan: Plan | None) -> Step:
