@@ -27,6 +27,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
 from contract.record import CALIBRATION_FORM, FROZEN
+from contract.result import ErrorCode, JobError
 from unlearning.data import Sample, encode
 from unlearning.looks import Looks, asked, thinned, tokens
 from unlearning.spec import Context
@@ -37,6 +38,10 @@ RETAIN_SHARE = 0.2
 INDISTINGUISHABLE = 0.5
 """The rank at which nobody can tell the forget records from never-trained ones."""
 COLLAPSED = "Forgetting was ended early because retained knowledge began to collapse."
+COLLAPSED_AT_ONCE = (
+    "training diverged: retained knowledge collapsed before anything was forgotten; try a smaller "
+    "learning rate"
+)
 NOT_REACHED = "Forgetting reached its step limit before the records looked never-trained."
 NO_TWINS = "No calibration records were given: forgetting ran a fixed number of steps."
 
@@ -276,7 +281,12 @@ class CalibratedStop:
         self._step, self.reason = state["step"], state["reason"]
 
     def finish(self) -> None:
-        """Put the weights of the best moment back; the last step may be it."""
+        """Put the weights of the best moment back; the last step may be it.
+
+        Raises ``DIVERGED`` when that would be the model as it was: it is no result.
+        """
+        if self.collapsed and (self._best is None or self._best.step == 0):
+            raise JobError(ErrorCode.DIVERGED, COLLAPSED_AT_ONCE)
         if self._best is None:
             return
         if not self.reason and self._step > self._best.step:

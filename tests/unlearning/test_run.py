@@ -149,8 +149,12 @@ def test_a_job_of_another_version_is_refused(whole: Any, make_job: Any, failed: 
     assert failure.code is ErrorCode.BAD_JOB and "schema" in failure.message
 
 
-def test_training_that_diverges_says_so(whole: Any, make_job: Any, failed: Any) -> None:
-    failure = failed(make_job("npo", whole, {"learning_rate": 1e30}, calibration=[])).failure
+@pytest.mark.parametrize("twins", [True, False])
+def test_training_that_diverges_says_so(
+    *, twins: bool, whole: Any, make_job: Any, failed: Any
+) -> None:
+    given = {} if twins else {"calibration": []}
+    failure = failed(make_job("npo", whole, {"learning_rate": 1e30}, **given)).failure
     assert failure.code is ErrorCode.DIVERGED and "smaller learning rate" in failure.message
 
 
