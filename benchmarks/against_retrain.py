@@ -16,7 +16,7 @@ import torch
 from benchmarks.candidates import judged, world
 from contract.result import read_result
 
-METHODS = ("npo", "undo", "retrain")
+METHODS = ("npo", "undo", "renew", "retrain")
 
 
 def main() -> None:
