@@ -89,6 +89,10 @@ class Archive:
             "DJANGO_SETTINGS_MODULE": "expunge.config.settings.development",
             "EXPUNGE_SIGNING_DIR": str(self.settings.EXPUNGE_SIGNING_DIR),
             "EXPUNGE_TSA_URL": self.authority.url,
+            # Those of the test: nothing may be started under a clock that is ahead.
+            "DATABASE_URL": self.settings.DATABASE_URL,
+            "REDIS_URL": self.settings.REDIS_URL,
+            "EXPUNGE_VAR": str(self.folder / "var"),
         }
         done = at(shift, ["-c", RENEW, str(path)], self.folder, **environment)
         assert done.returncode == 0, done.stderr

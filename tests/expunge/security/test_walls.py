@@ -39,7 +39,8 @@ SAMPLE = {
 }
 PUBLIC = re.compile(
     r"^/(sign-in|sign-out|password|language|request|status|my-request|opendsr|opengdpr|drp|v1|"
-    r"\.well-known|certificates/status|revocation|intake|ask|static)\b|^/api/v1/(schema|docs|redoc)"
+    r"\.well-known|certificates/(?:status|schema)|verify|revocation|intake|ask|static)\b|"
+    r"^/api/v1/(schema|docs|redoc)"
 )
 """What strangers may call: the door, the public form, the protocols with their own signatures."""
 CHANGING = ("post", "put", "patch", "delete")
