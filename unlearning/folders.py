@@ -15,20 +15,25 @@ from typing import Any, Literal
 import torch
 from peft import PeftModel
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from contract.canonical import read_json
-from contract.manifest import ADAPTER_FILE, adapter_base
+from contract.manifest import adapter_base
 from contract.result import ErrorCode, JobError
 from unlearning.engine import processes
 from unlearning.losses.forward import blocks_of
 from unlearning.spec import Context
+from verification.families.causal_lm.folders import (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    base_of,
+    is_adapter,
+    tokenizer_of,
+    whole_weights,
+)
 
 Stack = Literal["merge", "keep"]
 """What becomes of an adapter on its base: one whole model, or still an adapter, which trains."""
 
-CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer_config.json"
-GENERAL_TOKENIZERS = frozenset({"PreTrainedTokenizerFast", "TokenizersBackend"})
 STORED = "expunge_stored_as"
 """The attribute of a loaded model that says in which precision its folder holds it."""
 DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
@@ -58,14 +63,7 @@ def load_model(
 def _loaded(folder: Path, stack: Stack) -> Any:
     if not is_adapter(folder):
         return _whole(folder)
-    base = adapter_base(folder)
-    if base is None:
-        message = (
-            "the adapter names no local base model; put the path of the base's folder into "
-            f"{ADAPTER_FILE}"
-        )
-        raise JobError(ErrorCode.MODEL_MISSING, message)
-    below = _loaded(base, "merge")
+    below = _loaded(base_of(folder), "merge")
     stored = getattr(below, STORED, None)
     model = PeftModel.from_pretrained(
         below, str(folder), is_trainable=stack == "keep", local_files_only=True
@@ -84,25 +82,9 @@ def _whole(folder: Path) -> Any:
             "model it was made of, and store the result that way"
         )
         raise JobError(ErrorCode.NOT_SUPPORTED, message)
-    # With the loading information the call returns a pair, which its stub does not know.
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        str(folder),
-        dtype=torch.float32,
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
-    model, found = loaded
-    if found["missing_keys"] or found["mismatched_keys"]:
-        message = "the model folder lacks weights of its architecture; export the whole model"
-        raise JobError(ErrorCode.MODEL_MISSING, message)
+    model = whole_weights(folder, torch.float32)
     setattr(model, STORED, stored_as(folder))
     return model
-
-
-def is_adapter(folder: Path) -> bool:
-    """Say whether the folder is that of an adapter and not of a whole model."""
-    return (folder / ADAPTER_FILE).is_file() and not (folder / CONFIG_FILE).is_file()
 
 
 def stored_as(folder: Path) -> torch.dtype | None:
@@ -122,14 +104,9 @@ def load_tokenizer(folder: Path) -> Any:
     """
     if is_adapter(folder) and not (folder / TOKENIZER_FILE).is_file():
         folder = adapter_base(folder) or folder
-    # A tokenizer saved as a general one is what its file says, whatever the model's class is used
-    # to: the automatic choice would read it as Qwen's because the model is one.
     try:
         named = read_json(folder / TOKENIZER_FILE).get("tokenizer_class")
-        kind = PreTrainedTokenizerFast if named in GENERAL_TOKENIZERS else AutoTokenizer
-        tokenizer: Any = kind.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False
-        )
+        tokenizer = tokenizer_of(folder, named)
     except (OSError, ValueError, KeyError) as error:
         message = "the model folder holds no tokenizer that can be opened"
         raise JobError(ErrorCode.MODEL_MISSING, message) from error

@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from contract.canonical import read_json
-from contract.manifest import ADAPTER_FILE, adapter_base
 from contract.result import ErrorCode, JobError
+from verification.families.causal_lm.folders import (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    base_of,
+    is_adapter,
+    tokenizer_of,
+    whole_weights,
+)
 from verification.families.causal_lm.model import CausalLM
 
 SHARDS_FILE = "shards.json"
-CONFIG_FILE = "config.json"
-TOKENIZER_FILE = "tokenizer_config.json"
-GENERAL_TOKENIZERS = frozenset({"PreTrainedTokenizerFast", "TokenizersBackend"})
 
 
 def load(
@@ -37,8 +40,8 @@ def load(
     folder = path if shard is None else path / "base"
     if adapter is not None and not adapter.exists() and shard in shard_records(path):
         adapter = None
-    if shard is None and _is_adapter(path):
-        adapter, folder = path, _base_of(path)
+    if shard is None and is_adapter(path):
+        adapter, folder = path, base_of(path)
     try:
         model = _whole(folder)
         if adapter is not None:
@@ -61,19 +64,8 @@ def load(
 
 
 def _whole(folder: Path) -> Any:
-    """Load a transformers folder, every weight of it; raises ``JobError`` when one is missing."""
-    # With the loading information the call returns a pair, which its stub does not know.
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype="auto",
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
-    model, found = loaded
-    if found["missing_keys"] or found["mismatched_keys"]:
-        message = "the model folder lacks weights of its architecture; export the whole model"
-        raise JobError(ErrorCode.MODEL_MISSING, message)
+    """Open a whole model in the precision it is stored in; raises ``JobError``."""
+    model = whole_weights(folder, "auto")
     if getattr(model, "hf_quantizer", None) is None:
         return model
     try:
@@ -94,21 +86,6 @@ def _stored_as(folder: Path) -> str:
     return str(found)
 
 
-def _is_adapter(path: Path) -> bool:
-    return (path / ADAPTER_FILE).is_file() and not (path / CONFIG_FILE).is_file()
-
-
-def _base_of(path: Path) -> Path:
-    base = adapter_base(path)
-    if base is None:
-        message = (
-            "the adapter names no local base model; put the path of the base's folder into "
-            f"{ADAPTER_FILE}"
-        )
-        raise JobError(ErrorCode.MODEL_MISSING, message)
-    return base
-
-
 def _tokenizer(adapter: Path | None, folder: Path) -> Any:
     """Return the adapter's own tokenizer if it has one, and the base's otherwise."""
     if adapter is not None and (adapter / TOKENIZER_FILE).is_file():
@@ -117,10 +94,7 @@ def _tokenizer(adapter: Path | None, folder: Path) -> Any:
         named = read_json(folder / TOKENIZER_FILE).get("tokenizer_class")
     except (OSError, ValueError):
         named = None
-    # A tokenizer saved as a general one is what its file says, whatever the model's class is used
-    # to: the automatic choice would read it as Qwen's because the model is one.
-    kind = PreTrainedTokenizerFast if named in GENERAL_TOKENIZERS else AutoTokenizer
-    return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return tokenizer_of(folder, named)
 
 
 def _composed(model: Any, adapter: Path) -> Any:
