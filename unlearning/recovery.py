@@ -20,11 +20,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 from torch import Tensor
 
+from contract.job import Recipe
 from contract.record import FROZEN
 from unlearning.data import Batches, Sample
 from unlearning.engine import Phase, Schedule, fit
 from unlearning.looks import Looks, asked, thinned, tokens
 from unlearning.spec import Context
+from unlearning.train import recipe_steps
 
 NOT_BACK = "Relearning reached its step limit before retained knowledge was back."
 
@@ -46,6 +48,31 @@ class RecoverySettings:
     settle: float = Field(default=0.7, gt=0)
     tokens: int = Field(default=2048, ge=1)
     share: float = Field(default=0.1, gt=0)
+
+
+@settings_dataclass(frozen=True, config=FROZEN)
+class RelearnSettings:
+    """What the methods that relearn let be chosen, in terms of the recipe.
+
+    ``rate``: learning rate as a factor of the recipe's; ``effort``: the most steps at that rate,
+    as a share of the recipe's. ``near``, ``settle`` and ``warmup`` as in :class:`RecoverySettings`.
+    """
+
+    rate: float = Field(default=1.5, gt=0)
+    effort: float = Field(default=0.6, gt=0)
+    near: float = Field(default=0.4, gt=0)
+    settle: float = Field(default=0.7, gt=0)
+    warmup: int = Field(default=10, ge=0)
+
+    def recovery(self, recipe: Recipe, retain: Sequence[Sample]) -> RecoverySettings:
+        """Return how to relearn the retained samples of a model with this recipe."""
+        return RecoverySettings(
+            rate=self.rate * recipe.learning_rate,
+            most=max(1, round(self.effort * recipe_steps(recipe, retain))),
+            warmup=self.warmup,
+            near=self.near,
+            settle=self.settle,
+        )
 
 
 @dataclass(frozen=True)

@@ -38,32 +38,23 @@ from unlearning import models
 from unlearning.data import Batches, Sample, collate, encode_required
 from unlearning.losses import answer_nll, nll
 from unlearning.noise import perturb
-from unlearning.recovery import NOT_BACK, RecoverySettings, kept_probes, recover, surprise
+from unlearning.recovery import NOT_BACK, RelearnSettings, kept_probes, recover, surprise
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
-from unlearning.train import recipe_steps
 from unlearning.vocabulary import carried_over
 
 
 @dataclass(frozen=True, config=FROZEN)
-class Settings:
+class Settings(RelearnSettings):
     """How much to erase, and how to relearn.
 
     ``alpha``: share of fresh weights; ``noise``: their size relative to the trained ones.
-    ``vocabulary``: whether the tokenizer is trained again.
-    ``rate``: learning rate as a factor of the recipe's; ``effort``: the most steps at that rate,
-    as a share of the recipe's. ``near``, ``settle`` and ``warmup`` as in
-    :class:`unlearning.recovery.RecoverySettings`.
+    ``vocabulary``: whether the tokenizer is trained again. The others say how to relearn.
     """
 
     alpha: float = Field(default=0.8, gt=0, le=1)
     noise: float = Field(default=1.0, gt=0)
     vocabulary: bool = True
-    rate: float = Field(default=1.5, gt=0)
-    effort: float = Field(default=0.6, gt=0)
-    near: float = Field(default=0.4, gt=0)
-    settle: float = Field(default=0.7, gt=0)
-    warmup: int = Field(default=10, ge=0)
 
 
 @method(
@@ -81,14 +72,7 @@ def renew(context: Context, settings: Settings) -> Outcome:
     tokenizer = models.load_tokenizer(context.model_path)
     model = models.load_model(context.model_path, context.device)
     retain = encode_required(tokenizer, records, recipe.forms)
-    most = max(1, round(settings.effort * recipe_steps(recipe, retain)))
-    how = RecoverySettings(
-        rate=settings.rate * recipe.learning_rate,
-        most=most,
-        warmup=settings.warmup,
-        near=settings.near,
-        settle=settings.settle,
-    )
+    how = settings.recovery(recipe, retain)
     before = surprise(model, kept_probes(context, retain, how), context.device)
     if settings.vocabulary:
         old, tokenizer = tokenizer, models.new_tokenizer(records, recipe.forms, recipe.vocabulary)

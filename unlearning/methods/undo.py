@@ -42,34 +42,25 @@ from unlearning.data import Batches, Sample, chunks, collate, encode_required
 from unlearning.forgetting import forget_records
 from unlearning.losses import answer_logits, distillation
 from unlearning.noise import perturb
-from unlearning.recovery import NOT_BACK, RecoverySettings, kept_probes, recover, surprise
+from unlearning.recovery import NOT_BACK, RelearnSettings, kept_probes, recover, surprise
 from unlearning.reference import MEASURING_BATCH
 from unlearning.registry import method
 from unlearning.spec import Context, Outcome
-from unlearning.train import recipe_steps
 
 
 @dataclass(frozen=True, config=FROZEN)
-class Settings:
+class Settings(RelearnSettings):
     """How much to erase and how long to teach.
 
     ``alpha``: share of fresh weights; ``noise``: their size relative to the trained ones.
     ``truth``: weight of the true answers of retained records beside the teacher's outputs.
-    ``rate``: learning rate of the distillation as a factor of the recipe's; ``effort``: the most
-    steps at that rate, as a share of the recipe's; ``near``, ``settle`` and ``warmup`` as in
-    :class:`unlearning.recovery.RecoverySettings`. ``top``: how many of the teacher's most likely
-    tokens are kept. ``inner`` names the gradient method of the first phase, ``unlearn`` are its
-    settings.
+    ``top``: how many of the teacher's most likely tokens are kept. ``inner`` names the gradient
+    method of the first phase, ``unlearn`` are its settings. The others say how to distil.
     """
 
     alpha: float = Field(default=0.9, gt=0, le=1)
     noise: float = Field(default=0.5, gt=0)
-    effort: float = Field(default=0.6, gt=0)
     truth: float = Field(default=0.7, ge=0, le=1)
-    rate: float = Field(default=1.5, gt=0)
-    near: float = Field(default=0.4, gt=0)
-    settle: float = Field(default=0.7, gt=0)
-    warmup: int = Field(default=10, ge=0)
     top: int = Field(default=32, ge=1)
     inner: str = "npo"
     unlearn: Mapping[str, Any] = field(default_factory=dict)
@@ -90,13 +81,7 @@ def undo(context: Context, settings: Settings) -> Outcome:
     tokenizer = models.load_tokenizer(context.model_path)
     model = models.load_model(context.model_path, context.device)
     retain = encode_required(tokenizer, context.records("retain"), recipe.forms)
-    how = RecoverySettings(
-        rate=settings.rate * recipe.learning_rate,
-        most=max(1, round(settings.effort * recipe_steps(recipe, retain))),
-        warmup=settings.warmup,
-        near=settings.near,
-        settle=settings.settle,
-    )
+    how = settings.recovery(recipe, retain)
     before = surprise(model, kept_probes(context, retain, how), context.device)
     unlearned = forget_records(context, model, tokenizer, inner, objective)
     model = unlearned.model
