@@ -120,6 +120,11 @@ class Certificate(BaseModel):
         return self.kind in {Kind.ERASURE, Kind.BEHAVIOURAL}
 
     @property
+    def subject(self) -> dict[str, str]:
+        """Return what entries of the log and events about it name: its id and its ticket's."""
+        return {"ticket": str(self.ticket_id), "certificate": str(self.pk)}
+
+    @property
     def recorded_seq(self) -> int | None:
         """Return the entry of the log that holds the digest of the file as it is now."""
         return self.issued_seq if self.renewed_seq is None else self.renewed_seq

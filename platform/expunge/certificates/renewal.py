@@ -96,7 +96,7 @@ def _recorded(seen: Certificate, before: bytes, after: bytes, name: str) -> bool
         action=AuditAction.CERTIFICATE_RENEWED,
         actor=RENEWER.pseudonym,
         controller_id=certificate.controller_id,
-        subject={"ticket": str(certificate.ticket_id), "certificate": str(certificate.pk)},
+        subject=certificate.subject,
         data={"number": certificate.number, "statement": certificate.statement_digest, **recorded},
     )
     certificate.pdf_name = name

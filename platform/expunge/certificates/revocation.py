@@ -45,18 +45,7 @@ def certificate_revoke(
         InvalidInputError: ``reason_unknown``, ``text_missing``.
         ConflictError: ``certificate_revoked_already``.
     """
-    certificate = (
-        Certificate.objects.select_for_update()
-        .filter(
-            pk=certificate_id,
-            status=Status.ISSUED,
-            controller_id__in=actor.controllers(Permission.CERTIFICATE_VIEW),
-        )
-        .first()
-    )
-    if certificate is None:
-        raise NotFoundError("certificate_unknown", _("There is no such certificate for you."))
-    actor.require(Permission.CERTIFICATE_REVOKE, certificate.controller_id)
+    certificate = certificate_locked(actor, certificate_id)
     _check(reason, BY_PEOPLE if actor.user else frozenset(RevocationReason))
     if actor.user and not text.strip():
         raise InvalidInputError("text_missing", _("Say why, in a sentence or two."), field="text")
@@ -69,7 +58,7 @@ def certificate_revoke(
         action=AuditAction.CERTIFICATE_REVOKED,
         actor=actor.pseudonym,
         controller_id=certificate.controller_id,
-        subject={"ticket": str(certificate.ticket_id), "certificate": str(certificate.pk)},
+        subject=certificate.subject,
         data={
             "number": certificate.number,
             "statement": certificate.statement_digest,
@@ -83,9 +72,31 @@ def certificate_revoke(
     event_emit(
         kind=EventKind.CERTIFICATE_REVOKED,
         controller_id=certificate.controller_id,
-        subject={"certificate": str(certificate.pk), "ticket": str(certificate.ticket_id)},
+        subject=certificate.subject,
         data={"number": certificate.number, "reason": reason},
     )
+    return certificate
+
+
+def certificate_locked(actor: Actor, certificate_id: UUID) -> Certificate:
+    """Return an issued document that the actor may revoke, locked until the transaction ends.
+
+    Raises:
+        NotFoundError: ``certificate_unknown``.
+        NotAllowedError: ``permission_missing``.
+    """
+    certificate = (
+        Certificate.objects.select_for_update()
+        .filter(
+            pk=certificate_id,
+            status=Status.ISSUED,
+            controller_id__in=actor.controllers(Permission.CERTIFICATE_VIEW),
+        )
+        .first()
+    )
+    if certificate is None:
+        raise NotFoundError("certificate_unknown", _("There is no such certificate for you."))
+    actor.require(Permission.CERTIFICATE_REVOKE, certificate.controller_id)
     return certificate
 
 

@@ -155,7 +155,7 @@ def _issued(certificate: Certificate, pdf_name: str, actor: Actor) -> Certificat
         action=AuditAction.CERTIFICATE_ISSUED,
         actor=actor.pseudonym,
         controller_id=certificate.controller_id,
-        subject={"ticket": str(certificate.ticket_id), "certificate": str(certificate.pk)},
+        subject=certificate.subject,
         data={"number": certificate.number, "statement": certificate.statement_digest, **recorded},
     )
     certificate.status = Status.ISSUED
@@ -168,7 +168,7 @@ def _issued(certificate: Certificate, pdf_name: str, actor: Actor) -> Certificat
     event_emit(
         kind=EventKind.CERTIFICATE_ISSUED,
         controller_id=certificate.controller_id,
-        subject={"certificate": str(certificate.pk), "ticket": str(certificate.ticket_id)},
+        subject=certificate.subject,
         data={"number": certificate.number, "kind": certificate.kind},
     )
     return certificate

@@ -21,16 +21,16 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from expunge.accounts.permissions import Actor, Permission
+from expunge.accounts.permissions import Actor
 from expunge.audit.actions import AuditAction
 from expunge.audit.services import audit_record
 from expunge.certificates.facts import AttemptFacts, CertificateFacts, Language, ModelFacts
 from expunge.certificates.kinds import RevocationReason, SupersessionReason
-from expunge.certificates.models import Certificate, Status, Supersession
-from expunge.certificates.revocation import certificate_revoke
+from expunge.certificates.models import Certificate, Supersession
+from expunge.certificates.revocation import certificate_locked, certificate_revoke
 from expunge.certificates.services import certificate_issue
 from expunge.certificates.statement import read_predicate
-from expunge.common.errors import ConflictError, InvalidInputError, NotFoundError
+from expunge.common.errors import ConflictError, InvalidInputError
 
 REPLACE = "expunge.jobs.tasks.certificate_replace"
 WORKER = Actor(system="worker")
@@ -54,18 +54,7 @@ def certificate_supersede(
             ``text_missing``.
         ConflictError: ``certificate_revoked_already``, ``certificate_superseded_already``.
     """
-    certificate = (
-        Certificate.objects.select_for_update()
-        .filter(
-            pk=certificate_id,
-            status=Status.ISSUED,
-            controller_id__in=actor.controllers(Permission.CERTIFICATE_VIEW),
-        )
-        .first()
-    )
-    if certificate is None:
-        raise NotFoundError("certificate_unknown", _("There is no such certificate for you."))
-    actor.require(Permission.CERTIFICATE_REVOKE, certificate.controller_id)
+    certificate = certificate_locked(actor, certificate_id)
     language = language or certificate.language
     _check(certificate, reason, text, language)
     asked = Supersession.objects.create(
@@ -79,7 +68,7 @@ def certificate_supersede(
         action=AuditAction.CERTIFICATE_SUPERSESSION,
         actor=actor.pseudonym,
         controller_id=certificate.controller_id,
-        subject={"ticket": str(certificate.ticket_id), "certificate": str(certificate.pk)},
+        subject=certificate.subject,
         data={"number": certificate.number, "reason": reason, "language": language},
     )
     _ask(certificate.pk)
