@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from asn1crypto import keys as asn1_keys
+from asn1crypto import cms as asn1_cms
+from asn1crypto import core as asn1_core
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
+from pyhanko.sign.general import as_signing_certificate, simple_cms_attribute
 from pyhanko.sign.timestamps import (
     DummyTimeStamper,
     HTTPTimeStamper,
@@ -22,7 +25,8 @@ from pyhanko.sign.timestamps import (
 from expunge.audit.keys import signing_folder, trust_roots
 from expunge.audit.tokens import TokenError, read_roots, token_moment
 from expunge.common.clock import now
-from expunge.common.pki import TIME_STAMPING, Credential, credential, rivest
+from expunge.common.pki import TIME_STAMPING, Credential, KeyMissingError, credential, rivest
+from expunge.common.signers import FileSigner
 
 DIGEST = "sha256"
 TIMESTAMP = "timestamp"
@@ -38,18 +42,36 @@ def timestamper() -> TimeStamper:
     """Return the timestamp authority: by URL when one is set, else the local one."""
     if settings.EXPUNGE_TSA_URL:
         return HTTPTimeStamper(settings.EXPUNGE_TSA_URL, timeout=SECONDS)
-    own = timestamp_credential()
-    key = own.key.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return DummyTimeStamper(
-        tsa_cert=asn1_x509.Certificate.load(
-            own.certificate.public_bytes(serialization.Encoding.DER)
-        ),
-        tsa_key=asn1_keys.PrivateKeyInfo.load(key),
-    )
+    return _LocalAuthority(timestamp_credential())
+
+
+class _LocalAuthority(DummyTimeStamper):
+    """pyHanko's local authority, with a key that is at hand: its own is loaded for every token."""
+
+    def __init__(self, own: Credential) -> None:
+        if not isinstance(own.key, rsa.RSAPrivateKey):
+            raise KeyMissingError("The key of the local timestamp authority has to be an RSA key.")
+        certificate = own.certificate.public_bytes(serialization.Encoding.DER)
+        super().__init__(tsa_cert=asn1_x509.Certificate.load(certificate), tsa_key=None)
+        self._own = FileSigner(own.key)
+
+    def _sign_tst_info(
+        self, tst_info_data: bytes, md_algorithm: str, dt: datetime
+    ) -> tuple[bytes, asn1_cms.CMSAttributes]:
+        """Return the signature of a timestamp's content, and what else it covers."""
+        attributes = asn1_cms.CMSAttributes(
+            [
+                simple_cms_attribute("content_type", "tst_info"),
+                simple_cms_attribute(
+                    "signing_time", asn1_cms.Time({"utc_time": asn1_core.UTCTime(dt)})
+                ),
+                simple_cms_attribute("signing_certificate", as_signing_certificate(self.tsa_cert)),
+                simple_cms_attribute(
+                    "message_digest", hashlib.new(md_algorithm, tst_info_data).digest()
+                ),
+            ]
+        )
+        return self._own.sign(attributes.dump()), attributes
 
 
 def timestamp_credential(name: str = TIMESTAMP) -> Credential:

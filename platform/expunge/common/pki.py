@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,6 +31,10 @@ RSA_BITS = 3072
 DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
 TIME_STAMPING = ExtendedKeyUsageOID.TIME_STAMPING
+
+_LOADED: dict[Path, tuple[str, Any]] = {}
+"""What each file held when it was last read, and the key made of it: to prove an RSA key sound
+takes a tenth of a second. A file that holds another key puts that in the place of the old one."""
 
 
 class KeyMissingError(RuntimeError):
@@ -57,7 +62,10 @@ def private_key(
     if not generate and not path.exists():
         raise KeyMissingError(f"There is no key {path.name} in the key folder; put it there.")
     pem = read_or_create(path, lambda: _pem(make()))
-    key = serialization.load_pem_private_key(pem.encode(), None)
+    seen, key = _LOADED.get(path, ("", None))
+    if seen != pem:
+        key = serialization.load_pem_private_key(pem.encode(), None)
+        _LOADED[path] = (pem, key)
     if not isinstance(
         key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
     ):
