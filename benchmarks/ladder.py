@@ -1,17 +1,18 @@
 """Which method passes which tier, at what cost, and what the planner makes of it.
 
 Every person of several small worlds (:mod:`benchmarks.candidates`) asks alone to be forgotten.
-Each row is a method, at its defaults or with the strength that the automatic search
-(:mod:`unlearning.search`) found for the world's model; ``retrain`` is the recipe carried out again
-without the person. Each result is verified: under the behavioural tier first, and under the
-erasure tier unless the first already rules it out.
+Each row (:mod:`benchmarks.rows`) is a method with its settings, or with the strength that the
+automatic search (:mod:`unlearning.search`) found for the world's model; ``retrain`` is the recipe
+carried out again without the person. Each result is verified: under the behavioural tier first, and
+under the erasure tier unless the first already rules it out.
 
     python -m benchmarks.ladder --rows renew undo retrain --output benchmarks/results/ladder.json
 
 Costs are **CPU time of the process**, on one thread, so that other work on the machine does not
 count; a row's cost is divided by that of ``retrain`` for the same person. A search is paid for by
 the person who comes first and spread over the world's persons. Models, verdicts and costs are kept
-in the folder: an interrupted run goes on where it stopped, and a row added later joins the others.
+in the folder: an interrupted run goes on where it stopped. A row added later joins those that the
+folder or the output holds.
 The verifier never sees what the methods, the search or the stopping rule look at.
 """
 
@@ -29,6 +30,7 @@ from typing import Any
 import torch
 
 from benchmarks.candidates import World, carried_out, planned, world
+from benchmarks.rows import row_of
 from benchmarks.verifier_power import TIERS, hopeless, rate
 from contract.canonical import read_json, write_json
 from contract.job import ModelRef, UnlearningData, UnlearningJob, write_job
@@ -94,9 +96,11 @@ class Bench:
         return Cell(**read_json(folder / CELL))
 
     def _made(self, folder: Path, row: str, index: int, persons: int) -> Cell:
-        method, searched, _ = row.partition(SEARCHED)
-        person = self.place.persons[index]
-        settings, spent = self._found(method, persons) if searched else ({}, 0.0)
+        name, searched, _ = row.partition(SEARCHED)
+        known, person = row_of(name), self.place.persons[index]
+        method, settings, spent = known.method, known.settings, 0.0
+        if searched:
+            settings, spent = self._found(method, persons)
         began = time.process_time()
         result = self._unlearned(folder / "unlearn", method, person, settings)
         cell = Cell(row, self.place.recipe.seed, index, time.process_time() - began, spent)
@@ -207,19 +211,23 @@ def cells(options: argparse.Namespace) -> Iterator[Cell]:
                 yield cell
 
 
-def stored(folder: Path) -> Iterator[Cell]:
-    """Yield every cell that the folder holds, whatever run made it."""
-    for path in sorted(folder.glob(f"world-*/ladder/*/{CELL}")):
-        yield Cell(**read_json(path))
+def stored(folder: Path, output: Path | None = None) -> list[Cell]:
+    """Return every cell that the folder holds, whatever run made it, and what else the output."""
+    held = [Cell(**read_json(path)) for path in folder.glob(f"world-*/ladder/*/{CELL}")]
+    if output is not None and output.exists():
+        held = [*(Cell(**cell) for cell in read_json(output)["cells"]), *held]
+    cells = {(cell.row, cell.seed, cell.person): cell for cell in held}
+    return [cells[key] for key in sorted(cells)]
 
 
-def row_summary(row: str, own: Sequence[Cell], reference: Mapping[Any, float]) -> dict[str, Any]:
+def row_summary(row: str, own: Sequence[Cell], costs: Mapping[Any, float]) -> dict[str, Any]:
     """Return a row of the table: pass rates, costs relative to the retrain, what was lost."""
+    known = row_of(row.removesuffix(SEARCHED))
     made = [cell for cell in own if not cell.failure]
     ratios = [
-        cell.cost / reference[cell.seed, cell.person]
+        cell.cost / costs[key]
         for cell in made
-        if (cell.seed, cell.person) in reference
+        if (key := (known.reference, cell.seed, cell.person)) in costs
     ]
     losses = [cell.lost for cell in made if cell.lost is not None]
     counts: dict[str, int] = {}
@@ -228,6 +236,7 @@ def row_summary(row: str, own: Sequence[Cell], reference: Mapping[Any, float]) -
             counts[name] = counts.get(name, 0) + 1
     return {
         "row": row,
+        "settings": {} if SEARCHED in row else known.settings,
         "persons": len(own),
         "failures": sorted({cell.failure for cell in own if cell.failure}),
         "passes": {tier: rate(sum(cell.passes(tier) for cell in own), len(own)) for tier in TIERS},
@@ -248,7 +257,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def summary(found: Sequence[Cell]) -> dict[str, Any]:
     """Return everything there is to say, as JSON-like data."""
-    reference = {(c.seed, c.person): c.cost for c in found if c.row == REFERENCE}
+    costs = {(cell.row, cell.seed, cell.person): cell.cost for cell in found}
     rows = sorted({cell.row for cell in found})
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -256,10 +265,8 @@ def summary(found: Sequence[Cell]) -> dict[str, Any]:
         "persons": len({(cell.seed, cell.person) for cell in found}),
         "profiles": {tier: PROFILES[tier].version for tier in TIERS},
         "clock": "CPU seconds of the process, one thread",
-        "rows": [row_summary(row, [c for c in found if c.row == row], reference) for row in rows],
-        "cells": [
-            {k: v for k, v in asdict(c).items() if k not in {"metrics", "failure"}} for c in found
-        ],
+        "rows": [row_summary(row, [c for c in found if c.row == row], costs) for row in rows],
+        "cells": [{k: v for k, v in asdict(c).items() if k != "metrics"} for c in found],
     }
 
 
@@ -277,7 +284,7 @@ def main() -> None:
     for _ in cells(options):
         pass
     if options.output:
-        found = summary(list(stored(options.folder)))
+        found = summary(stored(options.folder, options.output))
         options.output.write_text(json.dumps(found, indent=1) + "\n")
 
 

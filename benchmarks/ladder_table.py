@@ -40,7 +40,8 @@ def priors_of(cells: Sequence[Cell], tier: str) -> dict[str, Prior]:
     """Return what a planner may know of the methods from these cells."""
     whole = {(c.seed, c.person): c.cost for c in cells if c.row == REFERENCE}
     found = {}
-    for row in sorted({cell.row for cell in cells if SEARCHED not in cell.row}):
+    rungs = {rung.method for rung in ladder_for("whole", tier)}
+    for row in sorted(rungs & {cell.row for cell in cells}):
         own = [c for c in cells if c.row == row and (c.seed, c.person) in whole]
         if own:
             shares = [cell.cost / whole[cell.seed, cell.person] for cell in own]
@@ -105,17 +106,18 @@ def _trials(seen: Sequence[Cell], tier: str) -> dict[str, Trials]:
 def table(found: Mapping[str, Any], cells: Sequence[Cell]) -> Iterator[str]:
     """Yield the table of methods and planners."""
     yield (
-        "| method | behavioural | erasure | cost of a retrain | worst | loss of accuracy "
+        "| method | behavioural | erasure | CPU s | cost of a retrain | worst | loss of accuracy "
         "| stopped by |"
     )
-    yield "|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|"
     rows = sorted(found["rows"], key=_rank)
     for row in rows:
         passes = [_rate(row["passes"][tier]) for tier in TIERS]
         stopped = ", ".join(f"{name} {count}" for name, count in row["findings"].items())
         yield (
             f"| {row['row'].replace(SEARCHED, ', searched')} | {passes[0]} | {passes[1]} | "
-            f"{_share(row['ratio'])} | {_share(row['worst_ratio'])} | {_loss(row)} | {stopped} |"
+            f"{_share(row['cost'])} | {_share(row['ratio'])} | {_share(row['worst_ratio'])} | "
+            f"{_loss(row)} | {stopped} |"
         )
     for title, learned in (("*ladder's own order*", False), ("*learned order*", True)):
         played = climbs(cells, "erasure", learned=learned)
@@ -125,7 +127,7 @@ def table(found: Mapping[str, Any], cells: Sequence[Cell]) -> Iterator[str]:
             worst = max(climb.ratio for climb in played)
             attempts = sum(len(climb.tried) for climb in played) / len(played)
             yield (
-                f"| {title} | | {_rate(hits)} | {_share(mean)} | {_share(worst)} | | "
+                f"| {title} | | {_rate(hits)} | | {_share(mean)} | {_share(worst)} | | "
                 f"{attempts:.2f} attempts a person |"
             )
 
@@ -148,12 +150,23 @@ def _loss(row: Mapping[str, Any]) -> str:
     return f"{max(row['lost'], 0.0):.1%} (worst {max(row['worst_lost'], 0.0):.1%})"
 
 
+def _settings(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which settings the rows took that are not at their defaults."""
+    taken: dict[str, list[str]] = {}
+    for row in found["rows"]:
+        if row["settings"]:
+            taken.setdefault(json.dumps(row["settings"]), []).append(f"`{row['row']}`")
+    if taken:
+        lines = (f"{', '.join(rows)}: `{settings}`" for settings, rows in sorted(taken.items()))
+        yield f"Not at their defaults, which are for larger models: {'; '.join(lines)}."
+
+
 def main() -> None:
     """Put the table into the document and the priors beside the planner."""
     found = json.loads(Path(sys.argv[1]).read_text())
     cells = [Cell(**{**cell, "metrics": {}}) for cell in found["cells"]]
     said = f"{found['persons']} persons, seeds {found['seeds']}, {found['date']}."
-    put(DOCUMENT, [*table(found, cells), "", said])
+    put(DOCUMENT, [*table(found, cells), "", said, "", *_settings(found)])
     tiers = {
         tier: {name: vars(prior) for name, prior in priors_of(cells, tier).items()}
         for tier in TIERS

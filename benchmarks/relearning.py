@@ -26,6 +26,7 @@ from typing import Any
 import torch
 
 from benchmarks.candidates import World, world
+from benchmarks.rows import PHASE
 from contract.canonical import write_json
 from contract.job import ModelRef, UnlearningData, UnlearningJob, write_job
 from contract.manifest import folder_digest
@@ -40,7 +41,6 @@ from unlearning.run import run
 CPU = torch.device("cpu")
 TOGETHER, SHARE = 3, 4
 REFERENCE = "retrain"
-PHASE = {"learning_rate": 5e-4, "steps": 200}
 ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     REFERENCE: (REFERENCE, {}),
     "npo": ("npo", PHASE),
