@@ -194,6 +194,15 @@ def test_a_penalty_must_be_innermost_and_the_order_counts() -> None:
     assert torch.allclose(found, by_hand + RETAIN, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [Sam(rho=0.1), Smoothing(sigma=1e-9, draws=3), GradientNorm(weight=0.3), Curvature(mu=0.2)],
+)
+def test_smoothing_around_another_wrapper_is_the_mean_of_what_that_gives(inner: Any) -> None:
+    around = Valley().gradient(inner, Smoothing(sigma=1e-9, draws=3))
+    assert torch.allclose(around, Valley().gradient(inner), rtol=1e-5)
+
+
 def _penalised_direction() -> Tensor:
     gradient = numeric(lambda at: Valley().forget(at) + 0.3 * slope(at).norm(), START)
     return gradient / gradient.norm()

@@ -98,12 +98,13 @@ def _sam(weights: Weights, inner: Gradient, item: Sam) -> float:
 
 
 def _smoothing(weights: Weights, inner: Gradient, item: Smoothing, seed: int) -> float:
-    total = 0.0
+    total, found = 0.0, [None] * len(weights.parameters)
     for draw in range(item.draws):
         with kept(weights.parameters):
             _disturb(weights.parameters, item.sigma, seed * 101 + draw)
             total += inner()
-    weights.put(_scaled(_taken(weights), 1 / item.draws))
+        found = _sum(found, _taken(weights))  # what is inside must not see an earlier draw's
+    weights.put(_scaled(found, 1 / item.draws))
     return total / item.draws
 
 
