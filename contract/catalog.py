@@ -50,7 +50,9 @@ class Axis:
 class MethodCard:
     """What a method is and needs. ``settings`` is a JSON schema with defaults.
 
-    ``axis`` is the method's strength, if it has one that a search can set.
+    ``axis`` is the method's strength, if it has one that a search can set. ``draws_anew``: another
+    seed makes another model, because training starts at what the seed draws; so a second try is a
+    second chance, and no second look at the same model.
     """
 
     name: str
@@ -63,6 +65,7 @@ class MethodCard:
     needs: tuple[str, ...] = ("forget", "retain")
     settings: Mapping[str, Any] = field(default_factory=dict)
     axis: Axis | None = None
+    draws_anew: bool = False
 
 
 @dataclass(frozen=True, config=FROZEN)

@@ -78,6 +78,7 @@ def method(  # noqa: PLR0913 - a card has this many lines
     layouts: tuple[Layout, ...] = ("whole",),
     needs: tuple[str, ...] = ("forget", "retain"),
     axis: Axis | None = None,
+    draws_anew: bool = False,
 ) -> Callable[[Callable[[Context, SettingsT], Outcome]], Method[SettingsT]]:
     """Turn ``function(context, settings)`` into a registered method named after its file."""
 
@@ -93,6 +94,7 @@ def method(  # noqa: PLR0913 - a card has this many lines
             needs=needs,
             settings=settings.json_schema(),
             axis=axis,
+            draws_anew=draws_anew,
         )
         return Method(card, settings, function)
 

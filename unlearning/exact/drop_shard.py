@@ -36,6 +36,7 @@ class Settings:
     "stays the same bytes.",
     source="arXiv 1912.03817, arXiv 2406.16257",
     layouts=("sharded",),
+    draws_anew=True,
 )
 def drop_shard(context: Context, settings: Settings) -> Outcome:
     """Retrain the affected shards without the records and save the model."""

@@ -36,6 +36,7 @@ class Settings:
     source="by definition; see arXiv 1912.03817 on exact unlearning",
     layouts=("whole", "sharded"),
     needs=("forget", "retain"),
+    draws_anew=True,
 )
 def retrain(context: Context, settings: Settings) -> Outcome:
     """Train anew on the retained records and save the model."""

@@ -64,6 +64,7 @@ class Settings(RelearnSettings):
     "back; a fraction of a retrain, for models trained from their recipe.",
     source="arXiv 1910.08475, arXiv 2506.06278",
     axis=Axis("alpha", 0.5, 1.0, logarithmic=False),
+    draws_anew=True,
 )
 def renew(context: Context, settings: Settings) -> Outcome:
     """Shrink, perturb and relearn, and save the model."""

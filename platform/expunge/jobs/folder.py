@@ -38,13 +38,14 @@ from contract.job import (
 )
 from contract.record import Record, write_records
 from contract.result import ErrorCode, Result
+from expunge.jobs.catalog import method_card
 from expunge.jobs.configuration import configuration
 from expunge.jobs.failures import AttemptFailed
 from expunge.jobs.leases import RUNNING
 from expunge.jobs.locks import RunLock
 from expunge.jobs.material import Dealt
 from expunge.jobs.models import Attempt, Batch, Reverification
-from expunge.jobs.planner import LADDER, Rung, ladder_for
+from expunge.jobs.planner import Rung, ladder_for
 from expunge.jobs.splits import Splits
 from expunge.jobs.states import AttemptState
 from expunge.registry.artifacts import artifact_fetch
@@ -54,7 +55,6 @@ LINEAGE = "lineage.jsonl"
 ORIGINAL, UNLEARN, VERIFY, CANDIDATE = "original", "unlearn", "verify", "candidate"
 DATA, READY = "data", "ready"
 _MODEL: TypeAdapter[ModelRef] = TypeAdapter(ModelRef)
-_EFFECTS = {rung.method: rung.effect for rung in LADDER}
 
 
 def work_path(work_id: UUID) -> Path:
@@ -109,12 +109,12 @@ def verification_write(folder: Path, attempt: Attempt, original: ModelRef, dealt
 def review_write(folder: Path, review: Reverification, original: ModelRef, dealt: Dealt) -> None:
     """Write the job of a re-verification: as the certified one was, with a seed of its own."""
     basis = review.basis
-    exact = _EFFECTS[basis.method] is Effect.EXACT
+    exact = _effect(basis.method) is Effect.EXACT
     job = replace(
         _verification(original, dealt),
         lineage=(f"{DATA}/{LINEAGE}",) if exact else (),
         profile=(basis.report or {}).get("profile") or basis.job.ticket.profile,
-        effect=_EFFECTS[basis.method].value,
+        effect=_effect(basis.method).value,
         seed=review.seed,
     )
 
@@ -131,7 +131,7 @@ def unlearning_write(
 ) -> None:
     """Write the job of the one unlearning run."""
     # What is trained anew draws its own start: the old one led to the weights that knew.
-    exact = _EFFECTS[batch.method] is Effect.EXACT
+    exact = _effect(batch.method) is Effect.EXACT
     job = UnlearningJob(
         method=batch.method,
         recipe=replace(recipe, seed=batch.seed) if exact else recipe,
@@ -160,7 +160,7 @@ def lineage_of(batch: Batch, home: Path) -> tuple[str, ...]:
 
     Only of an exact run: other methods begin at weights that knew.
     """
-    if _EFFECTS[batch.method] is not Effect.EXACT:
+    if _effect(batch.method) is not Effect.EXACT:
         return ()
     data = read_job(home / UNLEARN, UnlearningJob).data
     files = [data.retain, *([data.public] if data.public else [])]
@@ -172,7 +172,7 @@ def candidate_of(batch: Batch, result: Result) -> ModelRef:
 
     Raises :class:`AttemptFailed` when the method claims another effect than was planned for.
     """
-    if result.model is None or result.effect is not _EFFECTS[batch.method]:
+    if result.model is None or result.effect is not _effect(batch.method):
         raise AttemptFailed(
             ErrorCode.CRASHED, "The method made no model, or claims another effect than planned."
         )
@@ -280,7 +280,18 @@ def _refuted_before(attempt: Attempt) -> int:
 
 def _rung(attempt: Attempt) -> Rung:
     ladder = ladder_for(attempt.job.original.layout, attempt.job.ticket.profile)
-    return next(rung for rung in ladder if rung.method == attempt.method)
+    for rung in ladder:
+        if rung.method == attempt.method:
+            return rung
+    raise AttemptFailed(ErrorCode.NOT_SUPPORTED, f"{attempt.method} is on no ladder any more.")
+
+
+def _effect(method: str) -> Effect:
+    """Return what a method claims; also of one that was on the ladder once."""
+    card = method_card(method)
+    if card is None:
+        raise AttemptFailed(ErrorCode.NOT_SUPPORTED, f"There is no method {method} any more.")
+    return card.effect
 
 
 def _write(folder: Path, name: str | None, records: Sequence[Record]) -> None:

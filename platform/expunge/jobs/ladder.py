@@ -103,4 +103,5 @@ def _past(attempt: Attempt) -> Past:
         code=(attempt.failure or {}).get("code", ""),
         finding=finding_of(attempt.report or {}),
         round=attempt.round,
+        verdict=(attempt.report or {}).get("verdict", ""),
     )

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 import holidays
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from expunge.accounts.models import Controller, ControllerPolicy, Role, User
@@ -146,8 +147,18 @@ class PolicyForm(Styled):
         super().__init__(*args, initial=initial, **kwargs)
         for name in ("profile", "ladder"):
             _choices(self, name, policy_choices(name))
+        known = {name for name, _words in policy_choices("ladder")}
+        if stale := [name for name in policy.ladder if name not in known]:
+            field = self.fields["ladder"]
+            field.help_text = f"{field.help_text} {_stale_words(stale)}"
         for name, (least, most) in BOUNDS.items():
             self.fields[name].widget.attrs |= {"min": least, "max": most}
+
+
+def _stale_words(methods: list[str]) -> str:
+    return gettext(
+        "The policy names %(methods)s, which no ladder has any more; saving leaves it out."
+    ) % {"methods": ", ".join(methods)}
 
 
 def _choices(form: forms.Form, field: str, choices: Any) -> None:

@@ -134,8 +134,16 @@ STATES = (
 )
 # The planner's sentences, the longer pattern before the shorter one that would also fit.
 _SENTENCES = (
+    gettext_noop(
+        "the policy allows no method that fits a model of the layout '%(layout)s'; "
+        "the policy names %(stale)s, which no ladder has any more"
+    ),
     gettext_noop("the policy allows no method that fits a model of the layout '%(layout)s'"),
     gettext_noop("no method fits a model of the layout '%(layout)s'"),
+    gettext_noop(
+        "%(method)s is the first rung for a %(layout)s model; "
+        "the policy names %(stale)s, which no ladder has any more"
+    ),
     gettext_noop("%(method)s is the first rung for a %(layout)s model"),
     gettext_noop("%(method)s was stopped before it ended; running it again"),
     gettext_noop("a person retries %(method)s after its input stopped it"),
@@ -143,6 +151,14 @@ _SENTENCES = (
     gettext_noop("%(method)s cannot be run until someone acts"),
     gettext_noop("%(method)s was refuted by %(finding)s; escalating to %(next)s"),
     gettext_noop("%(method)s was refuted by %(finding)s; no stronger method is left"),
+    gettext_noop("%(method)s was not settled by %(finding)s; escalating to %(next)s"),
+    gettext_noop("%(method)s was not settled by %(finding)s; no stronger method is left"),
+    gettext_noop(
+        "%(method)s was not settled by %(finding)s; trying it once more with a fresh seed"
+    ),
+    gettext_noop("%(method)s is on no ladder any more; escalating to %(next)s"),
+    gettext_noop("%(method)s is on no ladder any more; no stronger method is left"),
+    gettext_noop("%(method)s was not verified; trying it once more with a fresh seed"),
     gettext_noop("%(method)s %(trouble)s; escalating to %(next)s"),
     gettext_noop("%(method)s %(trouble)s; no stronger method is left"),
     gettext_noop("%(method)s %(trouble)s; trying it once more"),

@@ -16,6 +16,7 @@ from expunge.audit.selectors import log_verify
 from expunge.jobs.conclusion import batch_conclude
 from expunge.jobs.execution import batch_execute
 from expunge.jobs.experience import trials_on
+from expunge.jobs.facts import facts_of
 from expunge.jobs.failures import LeaseLost
 from expunge.jobs.folder import work_path
 from expunge.jobs.ladder import plan_of
@@ -64,7 +65,7 @@ def why(ticket: Ticket) -> str:
 def test_a_refuted_method_is_followed_by_a_stronger_one_until_it_passes(
     approved: Ticket, library: Library, original: ModelVersion, erika: ScopeNode
 ) -> None:
-    library.plays(verification={"npo": "fail", "renew": "inconclusive"})
+    library.plays(verification={"npo": "fail", "renew": "fail"})
     assert work(approved).state == TicketState.VERIFIED
     assert ladder(approved) == [("npo", "refuted"), ("renew", "refuted"), ("retrain", "passed")]
     job = approved.jobs.get()
@@ -77,13 +78,19 @@ def test_a_refuted_method_is_followed_by_a_stronger_one_until_it_passes(
     assert reasons[1] == "npo was refuted by relearning; escalating to renew"
 
 
-def test_a_candidate_after_refuted_ones_is_told_how_many_there_were(
+def test_what_was_left_open_is_drawn_anew_with_its_own_seed_and_level_and_all_is_disclosed(
     approved: Ticket, library: Library
 ) -> None:
-    library.plays(verification={"npo": "fail", "renew": "inconclusive"}, unlearning={"renew": "ok"})
-    work(approved)
-    reports = Attempt.objects.order_by("number").values_list("report", flat=True)
-    assert [report["earlier_attempts"] for report in reports] == [0, 1, 2]
+    inconclusive = {"npo": "fail", "renew": "inconclusive", "retrain": "inconclusive"}
+    library.plays(verification=inconclusive)
+    assert work(approved).state == TicketState.VERIFICATION_FAILED
+    tried = ["npo", "renew", "renew", "retrain", "retrain"]
+    assert ladder(approved) == [(method, "refuted") for method in tried]
+    attempts = list(Attempt.objects.order_by("number"))
+    assert len({attempt.seed for attempt in attempts}) == len(tried)
+    assert [item.report["earlier_attempts"] for item in attempts] == [0, 1, 2, 3, 4]
+    told = [fact.method for model in facts_of(approved).models for fact in model.attempts]
+    assert told == tried
 
 
 def test_nothing_is_unlearned_for_a_verification_that_nothing_could_pass(

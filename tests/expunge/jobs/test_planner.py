@@ -20,6 +20,10 @@ def refuted(method: str, finding: str = "relearning", round_number: int = 0) -> 
     return Past(method, REFUTED, finding=finding, round=round_number)
 
 
+def unsettled(method: str, finding: str = "residual", round_number: int = 0) -> Past:
+    return Past(method, REFUTED, finding=finding, round=round_number, verdict="inconclusive")
+
+
 def errored(method: str, code: str, round_number: int = 0) -> Past:
     return Past(method, ERRORED, code=code, round=round_number)
 
@@ -57,6 +61,66 @@ def test_a_refuted_rung_is_followed_by_a_stronger_one_and_says_what_refuted_it()
     step = after(refuted("npo"))
     assert step.rung is not None and step.rung.method == "renew"
     assert step.reason == "npo was refuted by relearning; escalating to renew"
+
+
+def test_what_was_not_settled_is_drawn_anew_once_and_then_left() -> None:
+    step = after(refuted("npo"), unsettled("renew"))
+    assert step.rung is not None and step.rung.method == "renew"
+    assert step.reason == (
+        "renew was not settled by residual; trying it once more with a fresh seed"
+    )
+    step = after(refuted("npo"), unsettled("renew"), unsettled("renew"))
+    assert step.rung is not None and step.rung.method == "retrain"
+    assert step.reason == "renew was not settled by residual; escalating to retrain"
+
+
+def test_a_finding_against_a_method_leaves_it_no_second_try() -> None:
+    assert method_after(refuted("renew")) == "retrain"
+    assert method_after(unsettled("renew"), refuted("renew")) == "retrain"
+    assert method_after(refuted("retrain")) is None
+
+
+def test_a_method_that_begins_at_what_knew_the_person_is_tried_once() -> None:
+    assert method_after(unsettled("npo")) == "renew"
+
+
+def test_the_last_rung_is_drawn_anew_once_and_then_only_for_a_person() -> None:
+    past = (unsettled("retrain"), unsettled("retrain"))
+    assert method_after(past[0]) == "retrain"
+    assert method_after(*past) is None
+    assert method_after(*past, round_number=1) == "retrain"
+    assert method_after(*past, unsettled("retrain", round_number=1), round_number=1) is None
+
+
+def test_only_what_draws_anew_and_removes_may_be_tried_twice() -> None:
+    """A method that deletes nothing gains nothing by a second look at the same model."""
+    cards = {card.name: card for card in catalog().methods}
+    for rung in {rung.method: rung for ladder in LADDERS.values() for rung in ladder}.values():
+        card = cards[rung.method]
+        assert rung.effect is card.effect
+        assert rung.tries == (2 if card.draws_anew else 1)
+        assert card.effect in {Effect.EXACT, Effect.REMOVAL}
+
+
+def test_bad_luck_in_a_second_try_is_no_third_one() -> None:
+    crashed = errored("renew", "crashed")
+    assert method_after(unsettled("renew"), crashed) == "renew"
+    assert method_after(unsettled("renew"), crashed, crashed) == "retrain"
+
+
+def test_a_method_that_left_the_ladder_is_said_to_have_left_and_the_rest_is_tried() -> None:
+    step = after(refuted("npo"), errored("undo", "crashed"))
+    assert step.rung is not None and step.rung.method == "renew"
+    assert step.reason == "undo is on no ladder any more; escalating to renew"
+
+
+def test_a_policy_that_names_what_no_ladder_has_any_more_is_told_so() -> None:
+    step = next_step(layout="whole", profile="erasure", past=(), allowed=("undo", "retrain"))
+    assert step.rung is not None and step.rung.method == "retrain"
+    assert step.reason.endswith("the policy names undo, which no ladder has any more")
+    step = next_step(layout="whole", profile="erasure", past=(), allowed=("undo",))
+    assert step.rung is None and step.code == "no_method"
+    assert step.reason.endswith("the policy names undo, which no ladder has any more")
 
 
 def test_a_ladder_without_a_further_rung_is_exhausted() -> None:

@@ -114,23 +114,25 @@ def test_chances_are_chances_and_the_plan_is_only_names_and_numbers(
     own=histories,
     allowed=st.sets(st.sampled_from(METHODS)),
     profile=st.sampled_from(sorted(LADDERS)),
+    verdicts=st.lists(st.sampled_from(["fail", "inconclusive"]), min_size=8, max_size=8),
 )
-def test_every_climb_stays_within_the_policy_tries_nothing_twice_and_ends(
-    own: Mapping[str, Trials], allowed: set[str], profile: str
+def test_every_climb_stays_within_the_policy_and_the_tries_of_its_rungs_and_ends(
+    own: Mapping[str, Trials], allowed: set[str], profile: str, verdicts: list[str]
 ) -> None:
-    ladder = [rung.method for rung in ladder_for("whole", profile, allowed)]
-    plan = make_plan(ladder, own, PRIORS) if ladder else None
+    ladder = ladder_for("whole", profile, allowed)
+    tries = {rung.method: rung.tries for rung in ladder}
+    plan = make_plan(list(tries), own, PRIORS) if ladder else None
     past: list[Past] = []
-    for _ in range(len(METHODS) + 1):
+    for verdict in verdicts:
         step = _next(profile, past, allowed, plan)
         if step.rung is None:
             break
-        assert step.rung.method in ladder
-        assert step.rung.method not in [item.method for item in past]
-        past.append(Past(step.rung.method, AttemptState.REFUTED))
+        before = [item.verdict for item in past if item.method == step.rung.method]
+        assert len(before) < tries[step.rung.method] and "fail" not in before
+        past.append(Past(step.rung.method, AttemptState.REFUTED, verdict=verdict))
     assert step.rung is None and step.code in {"ladder_exhausted", "no_method"}
     if ladder:
-        assert past[-1].method == ladder[-1]
+        assert past[-1].method == ladder[-1].method
 
 
 def test_a_method_that_the_plan_leaves_out_is_still_resumed_after_a_stop() -> None:
@@ -138,6 +140,15 @@ def test_a_method_that_the_plan_leaves_out_is_still_resumed_after_a_stop() -> No
     stopped = [Past("npo", AttemptState.CANCELLED)]
     step = _next("erasure", stopped, set(), plan)
     assert step.rung is not None and step.rung.method == "npo"
+
+
+def test_a_second_try_has_to_be_worth_its_price_too() -> None:
+    """Left open once, a cheap method is drawn anew; one that costs as much as a retrain waits."""
+    past = [Past("renew", AttemptState.REFUTED, verdict="inconclusive")]
+    cheap = planned({"renew": Trials(1, 0, 3.0, 1.0)})
+    assert _method("erasure", past, cheap) == "renew"
+    dear = planned({"renew": Trials(1, 0, 9.0, 1.0), "retrain": Trials(1, 1, 9.0, 1.0)})
+    assert _method("erasure", past, dear) == "retrain"
 
 
 def test_the_strongest_method_s_failure_ends_the_climb_whatever_is_learned_meanwhile() -> None:
@@ -154,3 +165,8 @@ def test_the_committed_benchmark_knows_the_ladder_s_methods_of_whole_models() ->
 
 def _next(profile: str, past: Sequence[Past], allowed: set[str], plan: Plan | None) -> Step:
     return next_step(layout="whole", profile=profile, past=past, allowed=allowed, plan=plan)
+
+
+def _method(profile: str, past: Sequence[Past], plan: Plan) -> str | None:
+    rung = _next(profile, past, set(), plan).rung
+    return rung.method if rung else None
