@@ -10,7 +10,7 @@ beyond the drawing ends in an arrow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contract.drawing.pen import INK, QUIET, RULE, Tone, folded, frame, line, rect, text
 from contract.drawing.scale import Scale, linear, number
@@ -19,7 +19,9 @@ from contract.report import CheckResult, Estimate, Verdict
 
 WIDTH = 340
 EDGE = 2.5
-LEFT, RIGHT, TOP, LINE = 8, 14, 34, 13.5
+LEFT, RIGHT, TOP = 8, 14, 34
+LINE, NAME, STRIP, GAP = 13.5, 11.5, 33, 8
+"""How tall are a line of a check's name, one of an estimate's, its strip, the gap after a check."""
 BAND = Tone("band", "#e6eeee")
 TONES = {
     Verdict.PASS: Tone("good", "#1c6b3c"),
@@ -75,8 +77,34 @@ def forest_svg(
         top = _heading(parts, result, top, width, tongue)
         for row in rows:
             top = _row(parts, row, TONES[result.verdict], scale, top)
-        top += 8
+        top += GAP
     return frame(title, _in_words(held), parts, width, top)
+
+
+def sheets(
+    results: Sequence[CheckResult], tallest: float, width: int = WIDTH, tongue: Tongue = ENGLISH
+) -> list[list[CheckResult]]:
+    """Return the results in groups whose drawings are no taller than a page allows.
+
+    A check whose estimates do not fit goes on in the next group under its own name.
+    """
+    found: list[list[CheckResult]] = []
+    top = tallest
+    for result in results:
+        heading = LINE * len(folded(label(result, tongue), width - LEFT - RIGHT)) + GAP
+        begun = False
+        for row in rows_of(result):
+            tall = NAME * len(_name(row, width - LEFT - RIGHT)) + STRIP
+            if top + tall + (0 if begun else heading) > tallest:
+                found.append([])
+                top, begun = TOP, False
+            if not begun:
+                found[-1].append(replace(result, estimates=()))
+                top, begun = top + heading, True
+            own = found[-1][-1]
+            found[-1][-1] = replace(own, estimates=(*own.estimates, row.estimate))
+            top += tall
+    return found
 
 
 def label(result: CheckResult, tongue: Tongue = ENGLISH) -> str:
@@ -96,9 +124,9 @@ def _heading(
 
 
 def _row(parts: list[str], row: Row, tone: Tone, scale: Scale, top: float) -> float:
-    for words in folded(row.estimate.name.replace("_", " "), scale.end - scale.start, 10):
+    for words in _name(row, scale.end - scale.start):
         parts.append(text(words, LEFT, top + 7, size=10, tone=QUIET))
-        top += 11.5
+        top += NAME
     parts.append(text(row.words(scale.tongue), LEFT, top + 7, size=10, tone=QUIET))
     middle = top + 19
     parts += _strip(scale, middle)
@@ -108,7 +136,12 @@ def _row(parts: list[str], row: Row, tone: Tone, scale: Scale, top: float) -> fl
     parts += [_arrow(scale.end, middle, 1, tone)] if row.high > EDGE else []
     if abs(row.value) <= EDGE:
         parts.append(_point(scale.at(row.value), middle, tone))
-    return top + 33
+    return top + STRIP
+
+
+def _name(row: Row, room: float) -> list[str]:
+    """Return the name of an estimate in lines."""
+    return folded(row.estimate.name.replace("_", " "), room, 10)
 
 
 def _strip(scale: Scale, middle: float) -> Iterator[str]:

@@ -36,7 +36,9 @@ class Scale:
 
     def label(self, value: float) -> str:
         """Return a value as it is written on the chart."""
-        return f"{value * 100:.0f} %" if self.share else self.tongue.number(number(value))
+        if self.share:
+            return f"{value * 100:.0f}{self.tongue.percent}"
+        return self.tongue.number(number(value))
 
 
 def linear(

@@ -9,12 +9,13 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Tongue:
-    """The decimal sign, and words by their English; what it lacks stays English.
+    """The signs of decimals and percent, and words by their English; what it lacks stays English.
 
     The texts of a chart come with it, in whatever language it was handed over.
     """
 
     decimal: str = "."
+    percent: str = "%"
     words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def word(self, english: str) -> str:
@@ -22,13 +23,14 @@ class Tongue:
         return self.words.get(english, english)
 
     def number(self, text: str) -> str:
-        """Return a number, written with a point, as the language writes it."""
-        return text.replace(".", self.decimal)
+        """Return a number, written with a point, as the language writes it; minus is no hyphen."""
+        return text.replace(".", self.decimal).replace("-", "\u2212")
 
 
 ENGLISH = Tongue()
 GERMAN = Tongue(
     ",",
+    "\u00a0%",
     MappingProxyType(
         {
             "margin": "Grenze",

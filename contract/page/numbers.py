@@ -8,6 +8,7 @@ from html import escape
 from contract.report import CheckResult, Estimate
 
 _DASH = "\u2013"
+_MINUS = "\u2212"
 _SMALL, _LARGE = 1e-3, 1e4
 _MINUTE = 60
 
@@ -16,9 +17,8 @@ def quantity(value: float | None) -> str:
     """Return a number with three significant digits, a dash where nothing was measured."""
     if value is None:
         return _DASH
-    if value != 0 and (abs(value) < _SMALL or abs(value) >= _LARGE):
-        return f"{value:.1e}"
-    return f"{value:.3g}"
+    far = value != 0 and (abs(value) < _SMALL or abs(value) >= _LARGE)
+    return (f"{value:.1e}" if far else f"{value:.3g}").replace("-", _MINUS)
 
 
 def whole(value: int) -> str:

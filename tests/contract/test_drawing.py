@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from contract.drawing.charts import AFTER, BEFORE, NEVER, chart_svg, tones
-from contract.drawing.forest import forest_svg
+from contract.drawing.forest import forest_svg, sheets
 from contract.drawing.scale import linear
 from contract.report import Chart, CheckResult, Estimate, Verdict
 
@@ -140,3 +140,24 @@ def test_a_stranger_stands_at_the_middle_and_the_margin_at_the_edge_of_the_band(
 
 def test_without_margins_there_is_no_forest() -> None:
     assert forest_svg("Margins", [replace(RESULTS[0], estimates=())]) == ""
+
+
+def test_a_forest_that_is_too_tall_goes_on_in_the_next_drawing() -> None:
+    many = [
+        replace(RESULTS[0], title=f"Check {number}", estimates=RESULTS[0].estimates * number)
+        for number in range(1, 9)
+    ]
+    parts = sheets(many, tallest=300)
+    drawn = [parsed(forest_svg("Margins", part)) for part in parts]
+    assert all(float(root.get("height") or 0) <= 300 and inside(root) for root in drawn)
+    whole, cut = (
+        [
+            (result.title, own)
+            for result in results
+            for own in result.estimates
+            if own.margin is not None
+        ]
+        for results in (many, [result for part in parts for result in part])
+    )
+    assert cut == whole
+    assert sheets([], tallest=300) == []

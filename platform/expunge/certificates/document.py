@@ -22,7 +22,7 @@ from expunge.certificates.readings import (
     attempt_view,
     charts,
     check_view,
-    forest,
+    forests,
     gate_views,
 )
 from expunge.certificates.statement import read_predicate
@@ -68,7 +68,6 @@ class ModelView:
     checks: Sequence[CheckView]
     gates: Sequence[Sequence[str]]
     charts: Sequence[ChartView]
-    forest: ChartView | None
     disposition: str
     how: str
     sure: str
@@ -164,8 +163,7 @@ def _model(model: StatedModel, speaker: Speaker) -> ModelView:
         attempts=[attempt_view(attempt, speaker) for attempt in model.attempts],
         checks=[check_view(check) for check in report.checks] if report else [],
         gates=gate_views(report) if report else [],
-        charts=charts(report) if report else [],
-        forest=forest(report) if report else None,
+        charts=[*forests(report), *charts(report)] if report else [],
         disposition=str(DISPOSITIONS[Disposition(model.disposition)]) if model.disposition else "",
         how=_how(model, method),
         sure=_sure(report),
@@ -223,12 +221,15 @@ def _sure(report: Report | None) -> str:
 
 def _right(said: Predicate) -> str:
     """Return the right that was exercised: law, ground and rule."""
+    rule = cited(said.citation) if said.citation else ""
     try:
-        law = regime_named(said.regime)
-        words = f"{law.title}, {law.ground(said.ground).label}"
+        own = regime_named(said.regime)
+        law, words = str(own.title), str(own.ground(said.ground).label)
     except DomainError:  # a law of later days goes by its code
-        words = f"{said.regime.upper()}, {said.ground}"
-    return f"{words} ({cited(said.citation)})" if said.citation else words
+        law, words = said.regime.upper(), said.ground
+    if law not in rule:
+        words = f"{law}, {words}"
+    return f"{words} ({rule})" if rule else words
 
 
 def _exemption(said: Predicate, item: ExemptionFacts) -> tuple[str, str, str]:

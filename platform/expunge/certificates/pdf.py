@@ -30,6 +30,7 @@ from expunge.certificates.evidence import (
 from expunge.certificates.glyphs import Face, faces_for, printable
 from expunge.certificates.qr import code_svg, code_text
 from expunge.certificates.statement import read_predicate
+from expunge.certificates.tags import complete_tags
 
 UNIVERSAL_ACCESS = b"""<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/">
 <pdfuaid:part>1</pdfuaid:part></rdf:Description>
@@ -147,12 +148,13 @@ def _attachment(name: str, data: bytes, moment: datetime) -> Attachment:
 
 
 def _finish(_document: Any, pdf: Any) -> None:
-    """Add the PDF/UA identifier beside that of PDF/A, and compress the streams one by one.
+    """Complete the tags, add the PDF/UA identifier, and compress the streams one by one.
 
     Both claims must stand in one block of metadata. Streams are compressed here because
     WeasyPrint would also pack all objects into one stream, which makes a validator that looks
     at every object a hundred times slower.
     """
+    complete_tags(pdf)
     for item in pdf.objects:
         if not isinstance(item, Stream):
             continue

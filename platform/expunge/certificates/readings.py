@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext
 
 from contract.drawing.charts import chart_svg
-from contract.drawing.forest import forest_svg
+from contract.drawing.forest import forest_svg, sheets
 from contract.drawing.tongue import ENGLISH, GERMAN
 from contract.report import Chart, CheckResult, Estimate, Report, Verdict
 from expunge.certificates.predicate import StatedAttempt
@@ -18,6 +19,8 @@ from expunge.certificates.translated import Speaker
 from expunge.certificates.words import EFFECTS, VERDICTS, duration, interval, quantity
 
 PRINT_WIDTH = 330
+TALLEST = 560
+"""Of a drawing in print: two of them stand side by side on little more than half a page."""
 AGAINST = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.INVALID})
 
 
@@ -57,7 +60,7 @@ class AttemptView:
     verdict: str
     word: str
     found: str
-    findings: Sequence[str]
+    findings: Sequence[tuple[str, str]]
     facts: Sequence[tuple[str, str]]
     digests: Sequence[tuple[str, str]]
 
@@ -77,7 +80,10 @@ def attempt_view(attempt: StatedAttempt, speaker: Speaker) -> AttemptView:
     verdict = Verdict.FAIL if failure else attempt.verdict
     word = str(VERDICTS[verdict]) if verdict else gettext("Not verified")
     spoken = speaker.report(report) if report else None
+    findings = _findings(spoken) if spoken and not failure else []
     found = _trouble(failure.message, speaker) if failure else spoken.summary if spoken else ""
+    if findings:  # they follow one by one, so the sentence that lists their names is left out
+        found = found.partition(". ")[0].removesuffix(".") + "."
     return AttemptView(
         number=attempt.number,
         title=speaker.sentence(attempt.title, attempt.method),
@@ -88,7 +94,7 @@ def attempt_view(attempt: StatedAttempt, speaker: Speaker) -> AttemptView:
         verdict=verdict or Verdict.INVALID,
         word=gettext("Could not be run") if failure else word,
         found=found,
-        findings=_findings(spoken) if spoken and not failure else [],
+        findings=findings,
         facts=_facts(attempt),
         digests=_digests(attempt),
     )
@@ -160,46 +166,58 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 def charts(report: Report) -> list[ChartView]:
     """Return each chart once: checks after the same attack may carry the same one."""
-    found: list[Chart] = []
-    for chart in (chart for check in report.checks for chart in check.charts):
-        if chart not in found:
-            found.append(chart)
-    tongue = _tongue()
-    # The SVG is built by us from escaped text: it is safe to place as it is.
+    found: list[tuple[Chart, str | None]] = []
+    for check in report.checks:
+        known = [chart for chart, _ in found]
+        found += [(chart, check.attack) for chart in check.charts if chart not in known]
+    titles = Counter(chart.title for chart, _ in found)
     return [
-        ChartView(chart.title, mark_safe(chart_svg(chart, width=PRINT_WIDTH, tongue=tongue)))  # noqa: S308
-        for chart in found
+        _drawn(
+            _after(chart.title, attack if titles[chart.title] > 1 else None),
+            chart_svg(chart, width=PRINT_WIDTH, tongue=_tongue()),
+        )
+        for chart, attack in found
     ]
 
 
-def forest(report: Report) -> ChartView | None:
-    """Return the drawing of every deciding estimate against its margin, if there is any."""
-    title = gettext("Every estimate against its margin")
+def forests(report: Report) -> list[ChartView]:
+    """Return the drawings of every deciding estimate against its margin, if there is any."""
+    whole = gettext("Every estimate against its margin")
     deciding = [check for check in report.checks if check.mandatory]
-    drawn = forest_svg(title, deciding, PRINT_WIDTH, tongue=_tongue())
-    return ChartView(title, mark_safe(drawn)) if drawn else None  # noqa: S308 - built by us
+    parts = sheets(deciding, TALLEST, PRINT_WIDTH, _tongue())
+    found = []
+    for number, part in enumerate(parts, 1):
+        title = whole
+        if len(parts) > 1:
+            title = f"{whole} ({number}/{len(parts)})"
+        found.append(_drawn(title, forest_svg(title, part, PRINT_WIDTH, _tongue())))
+    return found
+
+
+def _drawn(title: str, svg: str) -> ChartView:
+    # The SVG is built by us from escaped text: it is safe to place as it is.
+    return ChartView(title, mark_safe(svg))  # noqa: S308
 
 
 def _tongue() -> Any:
     return GERMAN if (get_language() or "").startswith("de") else ENGLISH
 
 
-def _findings(report: Report) -> list[str]:
-    """Return what stood against a pass: the readings of the checks and gates that did."""
-    gates = [gate.reason for gate in report.gates if gate.verdict in AGAINST]
+def _findings(report: Report) -> list[tuple[str, str]]:
+    """Return what stood against a pass: the checks and gates that did, and what they read."""
+    gates = [(gate.title, gate.reason) for gate in report.gates if gate.verdict in AGAINST]
     checks = [
-        f"{_asked(check)} {check.reading}"
+        (_after(check.title, check.attack), check.reading)
         for check in report.checks
         if check.mandatory and check.verdict in AGAINST
     ]
     return gates + checks
 
 
-def _asked(check: CheckResult) -> str:
-    if not check.attack:
-        return check.title
-    parts = {"title": check.title, "attack": check.attack}
-    return gettext("%(title)s (after %(attack)s)") % parts
+def _after(title: str, attack: str | None) -> str:
+    if not attack:
+        return title
+    return gettext("%(title)s (after %(attack)s)") % {"title": title, "attack": attack}
 
 
 def _row(after: Estimate, before: Estimate | None) -> EstimateRow:

@@ -112,7 +112,11 @@ def instant(moment: datetime) -> str:
 
 def decimal(text: str) -> str:
     """Return a number with the decimal sign of the language."""
-    return text.replace(".", ",") if (get_language() or "").startswith("de") else text
+    return text.replace(".", ",") if _german() else text
+
+
+def _german() -> bool:
+    return (get_language() or "").startswith("de")
 
 
 def quantity(value: float | None) -> str:
@@ -122,7 +126,7 @@ def quantity(value: float | None) -> str:
 
 def percent(value: float) -> str:
     """Return a share in percent."""
-    return decimal(f"{value * 100:.3g}") + "\u00a0%"
+    return decimal(f"{value * 100:.3g}") + ("\u00a0%" if _german() else "%")
 
 
 def duration(seconds: float) -> str:

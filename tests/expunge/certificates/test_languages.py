@@ -102,6 +102,20 @@ def test_every_check_of_the_catalog_has_a_title_in_german() -> None:
     assert all(said(card.title, "de") != card.title for card in catalog().checks)
 
 
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_attack_has_words_in_both_languages(language: str) -> None:
+    tuned = [
+        f"relearn-{kind}{way}-16"
+        for kind in ("forget", "topic", "benign", "retain")
+        for way in ("", "-lora")
+    ]
+    rounded = [f"quantise-{kind}" for kind in ("int8", "int4", "nf4", "bitsandbytes")]
+    others = ["prune-30", "average-50", "perturb-latent", "perturb-embedding", "soft-prompt", "gcg"]
+    for label in (*tuned, *rounded, *others):
+        words = attack_words(label, language)
+        assert words not in {label, label.replace("-", " ")}
+
+
 def test_phrases_are_put_together_and_numbers_written_the_german_way() -> None:
     assert said("Membership: Loss attack, AUC: the records are still recognised (0.98)", "de") == (
         "Zugehörigkeit: Verlust-Angriff, AUC: Die Datensätze werden noch erkannt (0,98)"

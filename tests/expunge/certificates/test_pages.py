@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
+import subprocess
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -178,6 +180,31 @@ def test_a_font_of_the_operators_widens_what_can_be_printed(settings: Any, tmp_p
     shutil.copy(FONTS / "NotoSansHebrew-Regular.ttf", tmp_path / "House-Regular.ttf")
     settings.EXPUNGE_FONTS_DIR = str(tmp_path)
     assert "House" in {face.family for face in faces()}
+
+
+def test_a_long_report_is_printed_whole_and_nothing_runs_over_the_foot(tmp_path: Path) -> None:
+    undone = samples.ASSISTANT.attempts[-1]
+    assert undone.report is not None
+    first = undone.report.checks[0]
+    many = tuple(replace(first, attack=f"prune-{share}") for share in range(1, 15))
+    report = replace(undone.report, checks=many)
+    model = replace(samples.ASSISTANT, attempts=(replace(undone, report=report),))
+    (tmp_path / "long.pdf").write_bytes(printed(model))
+    command = ["pdftotext", "-bbox", str(tmp_path / "long.pdf"), "-"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    words = re.findall(r'yMax="([0-9.]+)">(.+?)</word>', said)
+    foot = {height for height, word in words if word == "EC-2026-7K3M-9QPT" and float(height) > 780}
+    assert len(foot) == 1
+    assert all(float(height) < 790 for height, _ in words if height not in foot)
+    assert said.count(">tolerated:<") == 2 * len(many)
+
+
+@pytest.mark.parametrize(("language", "count"), [("de", 2), ("en", 6)])
+def test_the_signature_stands_on_the_first_page(language: Language, count: int) -> None:
+    others = [replace(samples.SHARDED, name=f"model {number}") for number in range(1, count)]
+    pages = pypdf.PdfReader(io.BytesIO(printed(samples.REFUTED, *others, language=language))).pages
+    first = " ".join(pages[0].extract_text().split())
+    assert {"en": "Signed electronically", "de": "Elektronisch signiert"}[language] in first
 
 
 def test_names_are_text_and_never_markup() -> None:

@@ -49,7 +49,11 @@ def said(sentence: str, language: str) -> str:
 
 def attack_words(label: str, language: str) -> str:
     """Return the label of an attack (relearn-forget-16 ...) as words."""
-    return said(label.replace("-", " ").replace("_", " "), language)
+    label = label.replace("-", " ").replace("_", " ")
+    found = _said(label, language)
+    if found is None:
+        raise Unspoken(label)
+    return found
 
 
 @lru_cache(maxsize=4096)
