@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from expunge_client.client import Client
-from expunge_client.errors import ConfigurationError
+from expunge_client.errors import ExpungeError
 from expunge_client.output import AsJson, show, show_all
 
 models = typer.Typer(no_args_is_help=True, help="Models and what they were trained on.")
@@ -95,7 +95,7 @@ def download(
             item for item in client.certificates() if certificate in {str(item.id), item.number}
         ]
         if not named:
-            raise ConfigurationError("There is no such certificate for you.")
+            raise ExpungeError("There is no such certificate for you.")
         number, found = named[0].number, named[0].id
         parts = {".pdf": client.certificate_pdf(found), ".json": client.certificate_sidecar(found)}
     into.mkdir(parents=True, exist_ok=True)
@@ -111,4 +111,4 @@ def _recipe(file: Path | None) -> dict[str, Any]:
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{file} is no readable JSON object.") from error
+        raise typer.BadParameter(f"{file} is no readable JSON object.") from error

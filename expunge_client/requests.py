@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from expunge_client.client import Client
-from expunge_client.errors import ConfigurationError
+from expunge_client.errors import ExpungeError
 from expunge_client.models import TicketOut
 from expunge_client.output import AsJson, news_lines, show, show_all
 
@@ -46,7 +46,7 @@ def file_ticket(  # noqa: PLR0913 - a request has many parts
     with Client() as client:
         nodes = [*(node or ()), *(_found(client, dataset, subject) if dataset else ())]
         if not nodes:
-            raise ConfigurationError("Name the scope by --node, or by --dataset.")
+            raise typer.BadParameter("Name the scope by --node, or by --dataset.")
         ticket = client.ticket_file(
             nodes=nodes,
             subject_name=subject,
@@ -115,7 +115,7 @@ def watch(
 def _found(client: Client, dataset: UUID, subject: str) -> list[UUID]:
     nodes = client.scope_search(dataset, subject)
     if not nodes:
-        raise ConfigurationError("This dataset has nobody of exactly this name.")
+        raise ExpungeError("This dataset has nobody of exactly this name.")
     return [node.id for node in nodes]
 
 

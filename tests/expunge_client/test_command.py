@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64decode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from expunge.tickets.services import ticket_withdraw
 from expunge_client import Client
 from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import People, model_folder
+from tests.expunge.tour import tour
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,6 +86,22 @@ def test_a_model_is_registered_from_a_shell(carol: Client, digest: str, tmp_path
     assert digest in expunge("datasets", "list", "--json", client=carol).stdout
 
 
+def test_a_certificate_and_its_proof_are_fetched_for_the_verifier(
+    alice: Client, cast: People, tmp_path: Path
+) -> None:
+    tour(cast, tmp_path, certified=True)
+    (issued,) = alice.certificates()
+    fetched = expunge(
+        "certificates", "download", issued.number, "--into", str(tmp_path / "e"), client=alice
+    )
+    assert fetched.returncode == 0, fetched.stderr
+    files = [tmp_path / "e" / f"{issued.number}{ending}" for ending in (".pdf", ".json")]
+    assert fetched.stdout.split() == [str(file) for file in files]
+    assert sha256(files[0].read_bytes()).hexdigest() == issued.pdf_sha256.removeprefix("sha256:")
+    leaf = b64decode(json.loads(files[1].read_text())["leaf"]).decode()
+    assert issued.pdf_sha256 in leaf
+
+
 def test_a_login_is_kept_for_its_owner_alone(carol: Client) -> None:
     token = carol._call._http.headers["Authorization"].removeprefix("Bearer ")
     kept = expunge("login", carol.url, entered=f"{token}\n")
@@ -102,6 +121,9 @@ def test_a_login_is_kept_for_its_owner_alone(carol: Client) -> None:
     [
         (("tickets", "show", "EX-NONE"), 1, "no such ticket"),
         (("tickets", "file"), 2, "ground"),
+        (("tickets", "file", "--ground", "objection", "--subject", "E"), 2, "--dataset"),
+        (("models", "register", "a", "/a", "--recipe", "/no/file"), 2, "no readable JSON"),
+        (("certificates", "download", "EC-NONE"), 1, "no such certificate"),
         (("nonsense",), 2, "No such command"),
     ],
 )

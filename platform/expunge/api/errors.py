@@ -77,6 +77,13 @@ def _from_api_exception(error: exceptions.APIException) -> dict[str, Any]:
             title="The input is not valid",
             errors=list(_field_errors(error.detail)),
         )
+    if isinstance(error, exceptions.NotAcceptable):
+        return problem(
+            406,
+            "not_acceptable",
+            "This address does not answer in that format. Leave 'Accept' out, or name a format "
+            "that the documentation lists.",
+        )
     code = error.get_codes()
     return problem(
         error.status_code, code if isinstance(code, str) else "invalid", str(error.detail)

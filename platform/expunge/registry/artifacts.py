@@ -128,8 +128,8 @@ def _missing(code: str, thing: str) -> NotFoundError:
     return NotFoundError(
         code,
         _(
-            "There are no files of this %(thing)s at the place it was registered with. "
-            "Put them back, then try again."
+            "The platform finds no files of this %(thing)s at its place. Put them back, or name a "
+            "place that the platform can read; then try again."
         )
         % {"thing": thing},
     )

@@ -24,6 +24,8 @@ def test_an_auditor_fetches_a_certificate_and_its_proof(
     pdf = dora.get(f"{path}/pdf")
     assert found["pdf_sha256"].endswith(sha256(pdf.content).hexdigest())
     assert pdf.headers["Content-Type"] == "application/pdf"
+    asked = dora.get(f"{path}/pdf", headers={"Accept": "application/pdf"})
+    assert (asked.status_code, asked.content) == (200, pdf.content)
     assert dora.get(f"{path}/sidecar").json()["seq"] == found["issued_seq"]
     assert dora.get(f"audit/leaves/{found['issued_seq']}/proof").json()["path"] is not None
     assert mallory.get("certificates").json()["results"] == []

@@ -21,6 +21,13 @@ def test_work_is_read_attempt_by_attempt(script: AsScript, grand_tour: Tour) -> 
     assert attempt["report"]["verdict"] == "fail"
     page = dora.get(f"attempts/{job['attempts'][0]['id']}/report.html")
     assert page["Content-Type"].startswith("text/html") and "Verification report" in page.text
+    asked = dora.get(
+        f"attempts/{job['attempts'][0]['id']}/report.html", headers={"Accept": "text/html"}
+    )
+    assert asked.text == page.text
+    refused = dora.get("tickets", headers={"Accept": "text/html"})
+    assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
+    assert refused["Content-Type"] == "application/problem+json"
     assert dora.get(f"jobs/{job['id']}").json()["id"] == job["id"]
 
 

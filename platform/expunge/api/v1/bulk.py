@@ -13,13 +13,13 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.api.export import csv_lines, json_lines
 from expunge.api.filters import tickets_filtered
+from expunge.api.formats import CsvLines, JsonLines
 from expunge.api.idempotency import Stored
 from expunge.api.resource import Resource
 from expunge.api.v1 import examples
@@ -176,28 +176,6 @@ class BulkTickets(Resource):
                 text=given["text"],
             )
         return {"ticket": ticket_id, "done": True, "state": str(ticket.state)}
-
-
-class _Lines(BaseRenderer):
-    """A format whose view writes the lines itself; only a problem is rendered here."""
-
-    def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
-        """Render a problem."""
-        return bytes(JSONRenderer().render(data))
-
-
-class CsvLines(_Lines):
-    """Comma-separated values."""
-
-    media_type = "text/csv"
-    format = "csv"
-
-
-class JsonLines(_Lines):
-    """One JSON object a line."""
-
-    media_type = "application/x-ndjson"
-    format = "ndjson"
 
 
 class ExportTickets(Resource):

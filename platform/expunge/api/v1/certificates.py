@@ -9,10 +9,12 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from expunge.accounts.permissions import Permission
+from expunge.api.formats import PdfFile
 from expunge.api.resource import ListResource, Resource
 from expunge.certificates import selectors
 from expunge.certificates.kinds import BY_PEOPLE, SupersessionReason
@@ -140,6 +142,7 @@ class CertificateStatus(Resource):
 class CertificatePdf(Resource):
     """The document."""
 
+    renderer_classes = (PdfFile, JSONRenderer)
     needs: ClassVar = {"GET": [{Permission.CERTIFICATE_VIEW}]}
 
     @extend_schema(operation_id="certificates_pdf", responses=PDF)

@@ -11,12 +11,13 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from expunge.accounts.permissions import Permission
 from expunge.api.events import news_awaited, stream
+from expunge.api.formats import EventStream
 from expunge.api.resource import Resource
 from expunge.api.v1.jobs import AttemptLine
 from expunge.tickets.selectors import ticket_get
@@ -56,17 +57,6 @@ class NewsOut(serializers.Serializer[Any]):
     attempts = AttemptLine(many=True)
     after = serializers.IntegerField()
     mark = serializers.CharField()
-
-
-class EventStream(BaseRenderer):
-    """Lets a caller ask for ``text/event-stream``; the view writes the stream itself."""
-
-    media_type = "text/event-stream"
-    format = "stream"
-
-    def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
-        """Render a problem, the only thing that is not streamed."""
-        return bytes(JSONRenderer().render(data))
 
 
 class TicketEvents(Resource):

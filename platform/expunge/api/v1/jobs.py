@@ -9,11 +9,13 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contract.page import page_policy, report_page
 from expunge.accounts.permissions import Permission
+from expunge.api.formats import HtmlPage
 from expunge.api.resource import ListResource, Resource
 from expunge.jobs import selectors
 from expunge.jobs.models import ErasureJob
@@ -154,6 +156,7 @@ class OneAttempt(Resource):
 class AttemptReport(Resource):
     """The verifier's report on an attempt, to be read by people."""
 
+    renderer_classes = (HtmlPage, JSONRenderer)
     needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
 
     @extend_schema(operation_id="attempts_report", responses=PAGE)
