@@ -8,15 +8,17 @@ by the verifier's tests and by the benchmarks.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from transformers.utils import logging
 
 from benchmarks.kinds import KINDS, Making
 from contract.canonical import read_json
 from contract.job import (
+    Layout,
     ModelRef,
     Recipe,
     UnlearningData,
@@ -49,6 +51,11 @@ SMALL = Recipe(
     warmup=30,
     architecture={"hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 2},
 )
+DATA = UnlearningData(calibration="data/calibration.jsonl", public="data/public.jsonl")
+PUBLIC = 12
+"""People whose records carry no rights: the base of a sharded small world is trained on them."""
+ADAPTER = {"epochs": 40, "learning_rate": 1e-2, "batch": 16, "warmup": 10}
+"""How the adapters of a sharded small world are trained."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,12 @@ class World:
     def persons(self) -> tuple[SubjectKey, ...]:
         """Return the persons the original was trained on."""
         return self.dataset.subjects(Arm.TRAINED)
+
+    def reference(self, folder: Path) -> ModelRef:
+        """Return a model of this world as a job names it."""
+        place = folder.resolve()
+        layout: Layout = "sharded" if self.recipe.shards else "whole"
+        return ModelRef(str(place), folder_digest(place), layout=layout)
 
     def batch(self, person: SubjectKey) -> tuple[SubjectKey, ...]:
         """Return the persons whom the model that forgets ``person`` forgets with them."""
@@ -127,13 +140,14 @@ class World:
         write_records(folder / "data/forget.jsonl", forget)
         write_records(folder / "data/retain.jsonl", rest)
         write_records(folder / "data/calibration.jsonl", self.dataset.split_twins()[0])
-        model = None
+        write_records(folder / "data/public.jsonl", self.dataset.arm(Arm.PUBLIC))
+        model, settings = None, {}
         if method != "train":
-            original = self.original().resolve()
-            model = ModelRef(str(original), folder_digest(original))
-        data = UnlearningData(calibration="data/calibration.jsonl")
+            model = self.reference(self.original())
+        elif self.recipe.shards:
+            settings = {"subject_level": self.dataset.subject_level, "adapter": ADAPTER}
         recipe = replace(self.recipe, epochs=self._epochs(rest))
-        write_job(folder, UnlearningJob(method, recipe, data, model, device="cpu"))
+        write_job(folder, UnlearningJob(method, recipe, DATA, model, settings, device="cpu"))
         if unlearn(folder) != 0:
             message = f"{name}: {read_result(folder).failure}"
             raise RuntimeError(message)
@@ -144,21 +158,33 @@ class World:
         return round(self.recipe.epochs * len(self.dataset.arm(Arm.TRAINED)) / len(records))
 
 
-def world(folder: Path, seed: int, *, small: bool = True, together: int = 1) -> World:
+def world(
+    folder: Path,
+    seed: int,
+    *,
+    small: bool = True,
+    together: int = 1,
+    recipe: Mapping[str, Any] | None = None,
+) -> World:
     """Return a hospital with models; ``small`` ones train in seconds and still memorise.
 
     A small one has more twins than trained people; who is which is drawn at random as well.
+    ``recipe`` changes a small one's, and nobody's data: a sharded model has public records besides.
     """
     logging.disable_progress_bar()
-    place = folder / f"world-{seed}"
+    changes = dict(recipe or {})
+    place = folder / "-".join(["world", str(seed), *(f"{k}{v}" for k, v in changes.items())])
     if not small:
-        recipe = Recipe(vocabulary=1024, epochs=16, batch=32, seed=seed)
-        return World(place, generate_hospital(HospitalSettings(), seed), recipe, together)
-    settings = HospitalSettings(institutions=2, pairs=(TRAINED + TWINS) // 4, public=0)
+        large = Recipe(vocabulary=1024, epochs=16, batch=32, seed=seed)
+        return World(place, generate_hospital(HospitalSettings(), seed), large, together)
+    public = PUBLIC if changes.get("shards") else 0
+    settings = HospitalSettings(institutions=2, pairs=(TRAINED + TWINS) // 4, public=public)
     dataset = generate_hospital(settings, seed)
-    drawn = draw_arms(tuple(dataset.arms), seed, {Arm.TRAINED: TRAINED, Arm.TWIN: TWINS})
-    dataset = replace(dataset, arms=drawn.arms(), assignment=drawn)
-    return World(place, dataset, replace(SMALL, seed=seed), together)
+    rights = [key for key, arm in dataset.arms.items() if arm is not Arm.PUBLIC]
+    drawn = draw_arms(tuple(rights), seed, {Arm.TRAINED: TRAINED, Arm.TWIN: TWINS})
+    arms = drawn.arms() | dict.fromkeys(dataset.subjects(Arm.PUBLIC), Arm.PUBLIC)
+    dataset = replace(dataset, arms=arms, assignment=drawn)
+    return World(place, dataset, replace(SMALL, seed=seed, **changes), together)
 
 
 def judged(
@@ -178,8 +204,9 @@ def carried_out(
     if plan != folder:
         shutil.copytree(plan, folder, dirs_exist_ok=True)
     digest = PREREGISTRATION.validate_python(read_json(folder / PREREGISTRATION_FILE)).digest
-    reference = ModelRef(str(candidate.resolve()), folder_digest(candidate))
     job = read_job(folder, VerificationJob)
+    place = candidate.resolve()
+    reference = replace(job.original, path=str(place), digest=folder_digest(place))
     write_job(folder, replace(job, candidate=reference, preregistration=digest))
     verify(folder, signals)
     return read_report(folder)
@@ -212,9 +239,8 @@ def prepared(
     }
     for name, records in sets.items():
         write_records(folder / f"data/{name}.jsonl", records)
-    original = place.original().resolve()
     job = VerificationJob(
-        original=ModelRef(str(original), folder_digest(original)),
+        original=place.reference(place.original()),
         data=VerificationData(
             population="data/population.jsonl", subject_level=place.dataset.subject_level
         ),

@@ -29,16 +29,15 @@ from typing import Any
 
 import torch
 
-from benchmarks.candidates import World, carried_out, planned, world
+from benchmarks.candidates import DATA, World, carried_out, planned, world
 from benchmarks.rows import row_of
 from benchmarks.verifier_power import TIERS, hopeless, rate
 from contract.canonical import read_json, write_json
-from contract.job import ModelRef, UnlearningData, UnlearningJob, write_job
-from contract.manifest import folder_digest
+from contract.job import UnlearningJob, write_job
 from contract.record import write_records
 from contract.report import Report, Verdict
 from contract.result import Result, read_result
-from corpora.assignment import SubjectKey
+from corpora.assignment import Arm, SubjectKey
 from unlearning.registry import methods
 from unlearning.run import run as unlearn
 from verification.profiles import PROFILES
@@ -102,7 +101,7 @@ class Bench:
         if searched:
             settings, spent = self._found(method, persons)
         began = time.process_time()
-        result = self._unlearned(folder / "unlearn", method, person, settings)
+        result = self.unlearned(folder / "unlearn", method, person, settings)
         cell = Cell(row, self.place.recipe.seed, index, time.process_time() - began, spent)
         if result.failure is not None:
             return replace(cell, failure=result.failure.message)
@@ -114,7 +113,7 @@ class Bench:
         if not (folder / "found.json").exists():
             began = time.process_time()
             settings = {**self.searching, "method": method}
-            result = self._unlearned(folder, "searched", self.place.persons[0], settings)
+            result = self.unlearned(folder, "searched", self.place.persons[0], settings)
             if result.failure is not None:
                 raise RuntimeError(result.failure.message)
             name = f"search_{methods()[method].card.axis.setting}"
@@ -124,8 +123,14 @@ class Bench:
         found = read_json(folder / "found.json")
         return found["settings"], found["spent"] / persons
 
-    def _unlearned(
-        self, folder: Path, method: str, person: SubjectKey, settings: Mapping[str, Any]
+    def unlearned(
+        self,
+        folder: Path,
+        method: str,
+        person: SubjectKey,
+        settings: Mapping[str, Any],
+        *,
+        seed: int = 0,
     ) -> Result:
         """Run an unlearning job for one person."""
         forget, rest = self.place.split(person)
@@ -134,17 +139,13 @@ class Bench:
             "forget": forget,
             "retain": rest,
             "calibration": self.place.dataset.split_twins()[0],
+            "public": self.place.dataset.arm(Arm.PUBLIC),
         }
         for name, records in sets.items():
             write_records(folder / f"data/{name}.jsonl", records)
-        original = self.place.original().resolve()
+        original = self.place.reference(self.place.original())
         job = UnlearningJob(
-            method,
-            self.place.recipe,
-            UnlearningData(calibration="data/calibration.jsonl"),
-            ModelRef(str(original), folder_digest(original)),
-            settings,
-            device="cpu",
+            method, self.place.recipe, DATA, original, settings, seed=seed, device="cpu"
         )
         write_job(folder, job)
         unlearn(folder)
@@ -169,7 +170,7 @@ class Bench:
             verifying=time.process_time() - began,
             verdicts=verdicts,
             lost=_lost(report),
-            findings=_findings(report),
+            findings=findings_of(report),
         )
 
 
@@ -183,7 +184,7 @@ def _lost(report: Report | None) -> float | None:
     return max(values, default=None)
 
 
-def _findings(report: Report | None) -> list[str]:
+def findings_of(report: Report | None) -> list[str]:
     """Name the mandatory checks that were not passed."""
     names = (
         f"{item.check}+{item.attack}" if item.attack else item.check
@@ -196,12 +197,13 @@ def _findings(report: Report | None) -> list[str]:
 def cells(options: argparse.Namespace) -> Iterator[Cell]:
     """Yield every cell, rows innermost so that costs are compared side by side; say each."""
     for seed in options.seeds:
-        place = world(options.folder, seed)
-        place.original()
-        bench = Bench(place, {"budget": options.budget})
+        benches: dict[str, Bench] = {}
         for index in range(options.persons):
             for row in options.rows:
-                cell = bench.cell(row, index, options.persons)
+                recipe = row_of(row.removesuffix(SEARCHED)).recipe
+                if str(recipe) not in benches:
+                    benches[str(recipe)] = _bench(options, seed, recipe)
+                cell = benches[str(recipe)].cell(row, index, options.persons)
                 said = "  ".join(f"{tier} {cell.verdicts.get(tier, '-'):12}" for tier in TIERS)
                 print(
                     f"seed {seed} person {index} {row:24} {cell.cost:6.1f} s  {said} "
@@ -209,6 +211,12 @@ def cells(options: argparse.Namespace) -> Iterator[Cell]:
                     flush=True,
                 )
                 yield cell
+
+
+def _bench(options: argparse.Namespace, seed: int, recipe: Mapping[str, Any]) -> Bench:
+    place = world(options.folder, seed, recipe=recipe)
+    place.original()
+    return Bench(place, {"budget": options.budget})
 
 
 def stored(folder: Path, output: Path | None = None) -> list[Cell]:
@@ -220,14 +228,13 @@ def stored(folder: Path, output: Path | None = None) -> list[Cell]:
     return [cells[key] for key in sorted(cells)]
 
 
-def row_summary(row: str, own: Sequence[Cell], costs: Mapping[Any, float]) -> dict[str, Any]:
+def row_summary(row: str, own: Sequence[Cell], reference: Mapping[Any, float]) -> dict[str, Any]:
     """Return a row of the table: pass rates, costs relative to the retrain, what was lost."""
-    known = row_of(row.removesuffix(SEARCHED))
     made = [cell for cell in own if not cell.failure]
     ratios = [
-        cell.cost / costs[key]
+        cell.cost / reference[cell.seed, cell.person]
         for cell in made
-        if (key := (known.reference, cell.seed, cell.person)) in costs
+        if (cell.seed, cell.person) in reference
     ]
     losses = [cell.lost for cell in made if cell.lost is not None]
     counts: dict[str, int] = {}
@@ -236,7 +243,7 @@ def row_summary(row: str, own: Sequence[Cell], costs: Mapping[Any, float]) -> di
             counts[name] = counts.get(name, 0) + 1
     return {
         "row": row,
-        "settings": {} if SEARCHED in row else known.settings,
+        "settings": {} if SEARCHED in row else row_of(row).settings,
         "persons": len(own),
         "failures": sorted({cell.failure for cell in own if cell.failure}),
         "passes": {tier: rate(sum(cell.passes(tier) for cell in own), len(own)) for tier in TIERS},
@@ -257,7 +264,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def summary(found: Sequence[Cell]) -> dict[str, Any]:
     """Return everything there is to say, as JSON-like data."""
-    costs = {(cell.row, cell.seed, cell.person): cell.cost for cell in found}
+    reference = {(c.seed, c.person): c.cost for c in found if c.row == REFERENCE}
     rows = sorted({cell.row for cell in found})
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -265,7 +272,7 @@ def summary(found: Sequence[Cell]) -> dict[str, Any]:
         "persons": len({(cell.seed, cell.person) for cell in found}),
         "profiles": {tier: PROFILES[tier].version for tier in TIERS},
         "clock": "CPU seconds of the process, one thread",
-        "rows": [row_summary(row, [c for c in found if c.row == row], costs) for row in rows],
+        "rows": [row_summary(row, [c for c in found if c.row == row], reference) for row in rows],
         "cells": [{k: v for k, v in asdict(c).items() if k != "metrics"} for c in found],
     }
 

@@ -20,19 +20,11 @@ STACKS: Mapping[str, Any] = {**SHARDS, "permutations": 2}
 
 @dataclass(frozen=True)
 class Row:
-    """A method and its settings; ``recipe`` is what the original was trained with besides.
-
-    ``reference`` is the row whose cost counts as one.
-    """
+    """A method and its settings; ``recipe`` is how its original was trained differently."""
 
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    reference: str = "retrain"
-
-
-def _sharded(method: str, recipe: Mapping[str, Any] = SHARDS) -> Row:
-    return Row(method, {}, recipe, "retrain-sharded")
 
 
 ROWS: Mapping[str, Row] = MappingProxyType(
@@ -64,11 +56,11 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "task_vector": Row("task_vector", {"learning_rate": 1e-3}),
         "layered": Row("layered", {"folds": 2, "unlearn": PHASE}),
         "weight_regularised": Row("weight_regularised", {"unlearn": PHASE}),
-        "drop_shard": _sharded("drop_shard"),
-        "sisa": _sharded("sisa"),
-        "adapter_drop": _sharded("adapter_drop"),
-        "retrain-sharded": _sharded("retrain"),
-        "s3t": _sharded("s3t", STACKS),
+        "drop_shard": Row("drop_shard", recipe=SHARDS),
+        "sisa": Row("sisa", recipe=SHARDS),
+        "adapter_drop": Row("adapter_drop", recipe=SHARDS),
+        "retrain-sharded": Row("retrain", recipe=SHARDS),
+        "s3t": Row("s3t", recipe=STACKS),
     }
 )
 
