@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from expunge.audit.tokens import TokenError, read_roots, token_moment
 from expunge.common.clock import now
 from expunge.common.pki import TIME_STAMPING, Credential, KeyMissingError, credential, rivest
 from expunge.common.signers import FileSigner
+from expunge.common.waiting import wait_for
 
 DIGEST = "sha256"
 TIMESTAMP = "timestamp"
@@ -94,7 +94,7 @@ def timestamp(data: bytes) -> bytes:
     """
     stamper = timestamper()
     with answering():
-        token = asyncio.run(stamper.async_timestamp(hashlib.sha256(data).digest(), DIGEST)).dump()
+        token = wait_for(stamper.async_timestamp(hashlib.sha256(data).digest(), DIGEST)).dump()
         moment = token_moment(token, data, read_roots(trust_roots()))
     if abs(moment - now()) > TOLERANCE:
         raise TimestampUnavailableError(

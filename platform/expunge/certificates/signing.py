@@ -35,6 +35,7 @@ from expunge.audit.timestamps import answering, timestamper
 from expunge.certificates.keys import document_credential
 from expunge.common.pki import revocation_list
 from expunge.common.signers import SigningKey
+from expunge.common.waiting import wait_for
 
 FIELD = "Certificate"
 DIGEST = "sha256"
@@ -77,7 +78,7 @@ def sign_pdf(pdf: bytes, *, name: str) -> bytes:
         new_field_spec=SigFieldSpec(FIELD, readable_field_name="Signature of the issuer"),
     )
     with answering():
-        signed = asyncio.run(signer.async_sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf))))
+        signed = wait_for(signer.async_sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf))))
     return bytes(signed.getvalue())
 
 
@@ -92,7 +93,7 @@ def renew_pdf(pdf: bytes) -> bytes:
     """
     try:
         with answering():
-            return asyncio.run(_renewed(pdf))
+            return wait_for(_renewed(pdf))
     except (SigningError, SignatureValidationError, ValidationError, PathError) as error:
         raise RenewalError("The last timestamp of the file cannot be renewed any more.") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from expunge.audit.tokens import TokenError, chain_context, stamp_moment
 from expunge.certificates.offline.findings import Refusal
 from expunge.certificates.offline.trust import Roots, common_name
+from expunge.common.waiting import wait_for
 
 FIELD = "Certificate"
 DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36"
@@ -62,7 +62,7 @@ def read_signed(pdf: bytes, roots: Roots, at: datetime | None = None) -> SignedF
             issued = pdf[: _end(stamps[0])]
             _require_only_stamps(signature)
             signature, _ = _only_signature(PdfFileReader(io.BytesIO(issued)), issued)
-        outcome = asyncio.run(ades_lta_validation(signature, _policy(roots), _timing(at)))
+        outcome = wait_for(ades_lta_validation(signature, _policy(roots), _timing(at)))
         attachments = _attachments(reader)
     except Refusal:
         raise

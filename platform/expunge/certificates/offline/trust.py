@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from pyhanko_certvalidator.errors import PathError, ValidationError
 from expunge.audit.checkpoint import NoteKey
 from expunge.audit.tokens import Roots, TokenError, chain_context, read_roots, token_moment
 from expunge.certificates.offline.findings import Refusal
+from expunge.common.waiting import wait_for
 
 __all__ = ["Roots", "Trust", "common_name", "read_roots", "require_chain", "timestamp_moment"]
 
@@ -43,7 +43,7 @@ def require_chain(
         validation_context=chain_context(roots, moment),
     )
     try:
-        asyncio.run(
+        wait_for(
             validator.async_validate_usage(
                 key_usage={"digital_signature"}, extended_key_usage={usage}
             )
