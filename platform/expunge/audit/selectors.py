@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Power
@@ -20,10 +21,11 @@ from expunge.audit.actions import AuditAction
 from expunge.audit.checkpoint import CheckpointError, NoteKey
 from expunge.audit.export import StampedNote
 from expunge.audit.handover import keys_told, told_by
-from expunge.audit.keys import log_key, log_origin
+from expunge.audit.keys import log_key, log_origin, trust_roots
 from expunge.audit.leaves import moment_text
 from expunge.audit.models import Checkpoint, Leaf, Node
 from expunge.audit.replay import DatedNote, Entry, InnerNode, Replay, columns_fault
+from expunge.audit.tokens import TokenError, named_moment, read_roots, token_moment
 from expunge.common.errors import NotFoundError
 
 BATCH = 2000
@@ -145,10 +147,10 @@ def log_verify() -> LogState:
     first and the size of the log after it: an honest log holds every entry that these account
     for, and what is appended later is left for the next time.
     """
-    signed = list(Checkpoint.objects.values_list("note", "signed_at"))
+    faults: list[str] = []
+    signed = _dated_notes(faults)
     tree = _tree_size()
     size = log_size()
-    faults: list[str] = []
     if tree > size:
         faults.append("The tree holds more than the entries account for.")
     keys: tuple[NoteKey, ...] = ()
@@ -156,7 +158,7 @@ def log_verify() -> LogState:
         keys = log_keys()
     except CheckpointError as error:
         faults.append(f"The log does not say which keys are its own: {error}.")
-    replay = Replay((DatedNote(note, moment) for note, moment in signed), keys)
+    replay = Replay(signed, keys)
     stored = _nodes_as_completed(size)
     for leaf in Leaf.objects.filter(seq__lt=size).iterator(chunk_size=BATCH):
         made = replay.add(_entry(leaf))
@@ -167,6 +169,26 @@ def log_verify() -> LogState:
         faults.append("The tree holds nodes that no entry completes.")
     faults = [*replay.finish(), *filter(None, faults)]
     return LogState(replay.size, replay.root().hex(), replay.checkpoints, tuple(faults))
+
+
+def _dated_notes(faults: list[str]) -> list[DatedNote]:
+    """Return every checkpoint with the moment of its timestamp; no stored date is believed.
+
+    Where the roots are at hand the timestamp must be of an authority under them. Elsewhere it must
+    be of this checkpoint, and who made it is for those to see who hold the roots.
+    """
+    roots = read_roots(trust_roots()) if settings.EXPUNGE_MAY_SIGN else None
+    found = []
+    for checkpoint in Checkpoint.objects.order_by("size"):
+        note, token = checkpoint.note, bytes(checkpoint.token)
+        moment = None
+        try:
+            stamped = note.encode()
+            moment = token_moment(token, stamped, roots) if roots else named_moment(token, stamped)
+        except TokenError as error:
+            faults.append(f"The timestamp over the first {checkpoint.size} entries {error}.")
+        found.append(DatedNote(note, moment))
+    return found
 
 
 def _entry(leaf: Leaf) -> Entry:

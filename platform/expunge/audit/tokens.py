@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -14,9 +13,11 @@ from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
+from expunge.common.waiting import wait_for
+
 Roots = Sequence[asn1_x509.Certificate]
 
-
+OTHER = "cannot be read or is of other bytes"
 BY_NAME = "issuer_and_serial_number"
 _VERSIONS = {BY_NAME: "v1", "subject_key_identifier": "v3"}
 _NO_PARAMETERS = (b"", b"\x05\x00")
@@ -28,10 +29,13 @@ class TokenError(ValueError):
 
 def read_roots(pem: bytes) -> Roots:
     """Read root certificates; raises ``ValueError`` when there is none."""
-    found = [asn1_x509.Certificate.load(der) for _, _, der in asn1_pem.unarmor(pem, multiple=True)]
-    if not found:
-        raise ValueError("the file of roots holds no certificate")
-    return found
+    try:
+        parts = list(asn1_pem.unarmor(pem, multiple=True))
+    except ValueError:
+        parts = []
+    if not parts or any(kind != "CERTIFICATE" for kind, _, _ in parts):
+        raise ValueError("the file of roots must hold certificates (PEM) and nothing else")
+    return [asn1_x509.Certificate.load(der) for _, _, der in parts]
 
 
 def token_moment(token: bytes, stamped: bytes, roots: Roots) -> datetime:
@@ -40,17 +44,33 @@ def token_moment(token: bytes, stamped: bytes, roots: Roots) -> datetime:
     The authority's certificate is judged as of the moment that the token names. Whether its key
     was stolen later cannot be known without a network.
     """
-    try:
-        content = asn1_cms.ContentInfo.load(token, strict=True)
-        signed = content["content"]
-        moment = claimed_moment(signed)
-    except Exception as error:  # a token can be broken in every way a parser knows
-        raise TokenError("cannot be read or is of other bytes") from error
+    signed, moment = _read(token)
     return stamp_moment(
         signed,
         lambda algorithm: hashlib.new(algorithm, stamped).digest(),
         chain_context(roots, moment),
     )
+
+
+def named_moment(token: bytes, stamped: bytes) -> datetime:
+    """Return the moment that a token of these bytes names, whoever made it.
+
+    For a process that has no roots; raises :class:`TokenError`.
+    """
+    signed, moment = _read(token)
+    imprint = signed["encap_content_info"]["content"].parsed["message_imprint"].native
+    algorithm = imprint["hash_algorithm"]["algorithm"]
+    if hashlib.new(algorithm, stamped).digest() != imprint["hashed_message"]:
+        raise TokenError(OTHER)
+    return moment
+
+
+def _read(token: bytes) -> tuple[asn1_cms.SignedData, datetime]:
+    try:
+        signed = asn1_cms.ContentInfo.load(token, strict=True)["content"]
+        return signed, claimed_moment(signed)
+    except Exception as error:  # a token can be broken in every way a parser knows
+        raise TokenError(OTHER) from error
 
 
 def stamp_moment(
@@ -63,10 +83,10 @@ def stamp_moment(
     """
     try:
         _require_plain(signed)
-        said = asyncio.run(validate_tst_signed_data(signed, context, digest))
+        said = wait_for(validate_tst_signed_data(signed, context, digest))
         status = TimestampSignatureStatus(**said)
     except Exception as error:  # as above
-        raise TokenError("cannot be read or is of other bytes") from error
+        raise TokenError(OTHER) from error
     if not (status.intact and status.valid and status.trusted):
         raise TokenError("is not of an authority under the given roots")
     found: datetime = status.timestamp

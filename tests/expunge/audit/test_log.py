@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -210,6 +211,8 @@ TAMPERING = {
     "Entry 1 is filed wrongly": "UPDATE audit_leaf SET actor = 'user:mallory' WHERE seq = 1",
     "The tree above entry 1": "UPDATE audit_node SET hash = sha256('x') WHERE level = 1 "
     "AND index = 0",
+    "The timestamp over the first 6 entries": "UPDATE audit_checkpoint SET token = "
+    "(SELECT token FROM audit_checkpoint WHERE size = 1) WHERE size = 6",
     "A checkpoint cannot be trusted": "UPDATE audit_checkpoint SET note = replace(note, '6', '7')",
 }
 
@@ -231,6 +234,17 @@ def test_tampering_below_the_triggers_is_found(fault: str) -> None:
     assert any(found.startswith(fault) for found in selectors.log_verify().faults)
     with pytest.raises(SystemExit, match="1"):
         call_command("audit_verify", stdout=StringIO(), stderr=StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_without_the_roots_notices_the_timestamp_of_another_checkpoint(
+    settings: Any,
+) -> None:
+    test_tampering_below_the_triggers_is_found("The timestamp over the first 6 entries")
+    settings.EXPUNGE_MAY_SIGN = False
+    assert selectors.log_verify().faults == (
+        "The timestamp over the first 6 entries cannot be read or is of other bytes.",
+    )
 
 
 @pytest.mark.django_db
