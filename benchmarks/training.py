@@ -44,8 +44,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from unlearning import registry
+from unlearning import packing, registry
 from unlearning.data import Sample, collate
+from unlearning.engine import Schedule
+from unlearning.engine.fitting import BETAS, adamw
 from unlearning.forgetting import Mixture
 from unlearning.losses.states import steering_direction
 from unlearning.losses.tokens import log_rest
@@ -183,6 +185,7 @@ class Ours:
         self, case: str, model: Any, groups: Groups, device: torch.device, folder: str
     ) -> None:
         self._model, self._groups = model, groups
+        packing.allow(model)
         given: dict[str, Any] = {"forget_weight": 1.0, "top": TOP}
         if case == "rmu":
             given |= {"steering_coefficient": COEFFICIENT, "retain_weight": ALPHA}
@@ -243,7 +246,11 @@ def steps(
 ) -> tuple[list[float], list[float]]:
     """Take optimiser steps; returns the loss and the time of each."""
     trained = [item for item in model.parameters() if item.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=RATE)
+    optimizer = (
+        torch.optim.AdamW(trained, lr=RATE, betas=BETAS, weight_decay=0.0)
+        if isinstance(loss_of, Naive)
+        else adamw(trained, Schedule(count, RATE))
+    )
     losses, seconds = [], []
     for _ in range(count):
         began = now(device)

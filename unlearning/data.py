@@ -57,7 +57,7 @@ class Batch:
     """``ids`` [rows, length], padded right; the others are flat over answer tokens.
 
     Token ``targets[i]`` of row ``rows[i]`` is predicted at position ``positions[i]``.
-    ``lengths`` [rows] counts the answer tokens of each row.
+    ``lengths`` [rows] counts the answer tokens of each row, ``sizes`` all tokens of each.
     """
 
     ids: Tensor
@@ -65,6 +65,7 @@ class Batch:
     positions: Tensor
     targets: Tensor
     lengths: Tensor
+    sizes: tuple[int, ...]
 
 
 def encode(tokenizer: Any, records: Iterable[Record], forms: Sequence[str]) -> list[Sample]:
@@ -125,12 +126,15 @@ def encode_text(tokenizer: Any, record: str, name: str, form: Form) -> Sample:
 
 
 def encode_required(
-    tokenizer: Any, records: Iterable[Record], forms: Sequence[str]
+    tokenizer: Any, records: Iterable[Record], forms: Sequence[str], kind: str = "training"
 ) -> list[Sample]:
     """As :func:`encode`; raises ``DATA_MISSING`` when nothing is left to train on."""
-    samples = encode(tokenizer, records, forms)
+    found = tuple(records)
+    samples = encode(tokenizer, found, forms)
     if not samples:
-        message = f"no record of the job has any of the forms {', '.join(forms)}"
+        message = f"none of the {kind} records has any of the forms {', '.join(forms)}"
+        if not found:
+            message = f"there are no {kind} records in what the job brings"
         raise JobError(ErrorCode.DATA_MISSING, message)
     return samples
 
@@ -147,7 +151,14 @@ def collate(samples: Sequence[Sample], device: torch.device | None = None) -> Ba
     )
     positions = starts[rows] + offsets - 1
     targets = ids[rows, positions + 1]
-    return Batch(*(item.to(device) for item in (ids, rows, positions, targets, lengths)))
+    return Batch(
+        ids.to(device),
+        rows.to(device),
+        positions.to(device),
+        targets.to(device),
+        lengths.to(device),
+        tuple(len(sample.ids) for sample in samples),
+    )
 
 
 class Batches:

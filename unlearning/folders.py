@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import torch
 from peft import PeftModel
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from contract.canonical import read_json
 from contract.manifest import adapter_base
 from contract.result import ErrorCode, JobError
+from unlearning import packing
 from unlearning.engine import processes
 from unlearning.losses.forward import blocks_of
 from unlearning.spec import Context
@@ -51,7 +52,7 @@ def load_model(
         raise JobError(ErrorCode.NOT_SUPPORTED, message)
     try:
         model = _loaded(folder, stack)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         message = "the model folder cannot be opened as a causal language model"
         raise JobError(ErrorCode.MODEL_MISSING, message) from error
     if processes.several():
@@ -83,6 +84,7 @@ def _whole(folder: Path) -> Any:
         )
         raise JobError(ErrorCode.NOT_SUPPORTED, message)
     model = whole_weights(folder, torch.float32)
+    packing.allow(model)
     setattr(model, STORED, stored_as(folder))
     return model
 

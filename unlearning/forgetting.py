@@ -169,7 +169,7 @@ def _prepared(
     """Encode what the phase reads and measure what it needs of the model before."""
     recipe, seed = context.job.recipe, context.job.seed
     records = {record.id: record for record in context.records("forget")}
-    forget = encode_required(tokenizer, records.values(), recipe.forms)
+    forget = encode_required(tokenizer, records.values(), recipe.forms, "forget")
     forget = distinct(forget, "forget", context.note)
     retain = _retained(context, tokenizer, settings, objective)
     texts = Texts(context, model, tokenizer, records, forget)
@@ -251,7 +251,8 @@ def _retained(
 ) -> list[Sample]:
     if settings.retain_term == "none" and settings.constraint is None and not objective.retains:
         return []
-    retain = encode_required(tokenizer, context.records("retain"), context.job.recipe.forms)
+    forms = context.job.recipe.forms
+    retain = encode_required(tokenizer, context.records("retain"), forms, "retain")
     return distinct(retain, "retain", context.note)
 
 

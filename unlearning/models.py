@@ -16,6 +16,7 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from contract.record import Record
+from unlearning import packing
 from unlearning.folders import Stack, load_model, load_tokenizer, save, save_result
 
 __all__ = [
@@ -83,6 +84,7 @@ def new_model(tokenizer: Any, architecture: Mapping[str, Any], seed: int) -> nn.
             }
         )
         model: nn.Module = LlamaForCausalLM(config)
+    packing.allow(model)
     return model
 
 

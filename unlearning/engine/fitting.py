@@ -8,16 +8,17 @@ the batch of a step is a pure function of its number, and nothing here draws ran
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from contract.result import ErrorCode, JobError
 from unlearning.engine import checkpoints
 from unlearning.engine.checkpoints import Progress
-from unlearning.engine.phase import Fit, Phase
+from unlearning.engine.phase import Fit, Phase, Schedule
 from unlearning.engine.processes import Processes
 from unlearning.engine.quiet import recomputing, without_dropout
 from unlearning.engine.steps import Stepper, diverged, finite
@@ -26,6 +27,8 @@ from unlearning.spec import Context
 
 EVENT_SECONDS = 0.5
 BETAS = (0.9, 0.98)
+FUSED = frozenset({"cpu", "cuda"})
+"""The devices on which AdamW is one kernel."""
 
 
 def fit(context: Context, phase: Phase) -> Fit:
@@ -41,12 +44,7 @@ def fit(context: Context, phase: Phase) -> Fit:
         held.callback(module.eval)
         if processes.count == 1:
             held.enter_context(weights.held_in(phase.engine.precision, module))
-        optimizer = torch.optim.AdamW(
-            weights.optimised,
-            lr=phase.schedule.learning_rate,
-            betas=BETAS,
-            weight_decay=phase.schedule.weight_decay,
-        )
+        optimizer = adamw(weights.optimised, phase.schedule)
         if checkpoints.resume(context, phase, progress, weights, optimizer):
             _emit(context, phase, progress, "resumed from a checkpoint")
         if not progress.finished:
@@ -56,6 +54,17 @@ def fit(context: Context, phase: Phase) -> Fit:
             _run(context, phase, progress, weights, optimizer)
             _finish(context, phase, progress, weights)
     return Fit(progress.step, progress.loss, progress.seconds, progress.skipped, progress.pieces)
+
+
+def adamw(tensors: Sequence[Tensor], schedule: Schedule) -> torch.optim.Optimizer:
+    """Return the optimiser of a phase; where the device has it, a step is one pass over each."""
+    return torch.optim.AdamW(
+        tensors,
+        lr=schedule.learning_rate,
+        betas=BETAS,
+        weight_decay=schedule.weight_decay,
+        fused=all(item.device.type in FUSED for item in tensors) or None,
+    )
 
 
 def _run(

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from unlearning.data import Batch
 from unlearning.losses.tokens import token_nll
+from unlearning.packing import inputs_of
 
 PIECE_LOGITS = 2**26
 """How many logits exist at once (256 MiB in 32-bit floats) before a pass is cut into pieces."""
@@ -48,9 +49,8 @@ def head_of(model: Any) -> Head:
 
 def answer_states(model: Any, batch: Batch) -> Tensor:
     """Return the last hidden states [answer tokens, width], from which the head reads logits."""
-    hidden = model.base_model(input_ids=batch.ids, use_cache=False).last_hidden_state
-    states: Tensor = hidden[batch.rows, batch.positions]
-    return states
+    inputs = inputs_of(model, batch)
+    return inputs.answers(model.base_model(**inputs.named, use_cache=False).last_hidden_state)
 
 
 def in_pieces(
@@ -90,7 +90,7 @@ def layer_states(model: Any, batch: Batch, layer: int) -> Tensor:
 
     The pass ends before the next block: what comes after is not computed.
     """
-    blocks, found = blocks_of(model), []
+    blocks, inputs, found = blocks_of(model), inputs_of(model, batch), []
 
     def leave(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         found.append(inputs[0] if inputs else named["hidden_states"])
@@ -106,13 +106,12 @@ def layer_states(model: Any, batch: Batch, layer: int) -> Tensor:
         else blocks[layer].register_forward_hook(remember)
     )
     try:
-        model.base_model(input_ids=batch.ids, use_cache=False)
+        model.base_model(**inputs.named, use_cache=False)
     except _Reached:
         pass
     finally:
         handle.remove()
-    states: Tensor = found[0][batch.rows, batch.positions]
-    return states
+    return inputs.answers(found[0])
 
 
 def answer_logits(model: Any, batch: Batch) -> Tensor:

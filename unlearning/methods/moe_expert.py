@@ -35,6 +35,7 @@ from unlearning.data import Batch, Sample, encode_required
 from unlearning.forgetting import forget_records
 from unlearning.losses.states import router_anchor
 from unlearning.objective import FORGET, Answers, Objective, Texts
+from unlearning.packing import inputs_of
 from unlearning.reference import Need
 from unlearning.registry import method
 from unlearning.selectors import Expert, Selector, experts
@@ -89,8 +90,7 @@ class Anchored(Objective):
         if isinstance(states, tuple) or not passes:
             message = "this inner method does not pass through the expert's layer on its own"
             raise JobError(ErrorCode.NOT_SUPPORTED, message)
-        gates = passes[0].reshape(*batch.ids.shape, -1)
-        return states, gates[batch.rows, batch.positions]
+        return states, inputs_of(model, batch).answers(passes[0])
 
     def forget(self, seen: Mapping[str, Answers]) -> Tensor:
         """Return the inner term and the anchor."""
