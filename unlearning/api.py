@@ -8,10 +8,9 @@ names; its relative paths start from the file.
 from __future__ import annotations
 
 import difflib
-import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,15 +21,16 @@ from pydantic.dataclasses import dataclass
 
 from contract.job import Device, Layout, ModelRef, Recipe, UnlearningData, UnlearningJob, write_job
 from contract.manifest import folder_digest
-from contract.record import CALIBRATION_FORM, FROZEN, Form, Record, record_from_json, write_records
+from contract.record import CALIBRATION_FORM, FROZEN, write_records
 from contract.result import ErrorCode, JobError, Result, read_result
+from contract.running import NO_SPACE, failure_of
 from unlearning.delta import write_delta
+from unlearning.engine import processes
+from unlearning.given import Records, plain, read
 from unlearning.run import run
+from verification.families import device_for
 
 Save = Literal["whole", "adapter", "delta"]
-Records = str | Path | Iterable[Record | Mapping[str, Any] | tuple[str, str]]
-"""A JSON-lines file, records, or pairs of prompt and answer (as tuples or mappings)."""
-QUESTION = "question"
 
 
 @dataclass(frozen=True, config=FROZEN)
@@ -38,11 +38,11 @@ class Job:
     """What is asked: the arguments of :func:`forget`, the keys of a job file."""
 
     model: str
-    records: str | Sequence[Mapping[str, Any]]
+    records: str | Sequence[Any]
     output: str
-    retain: str | Sequence[Mapping[str, Any]] = ()
-    calibration: str | Sequence[Mapping[str, Any]] = ()
-    public: str | Sequence[Mapping[str, Any]] = ()
+    retain: str | Sequence[Any] = ()
+    calibration: str | Sequence[Any] = ()
+    public: str | Sequence[Any] = ()
     method: str = "npo"
     settings: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -67,10 +67,10 @@ def forget(model: str | Path, records: Records, output: str | Path, **more: Any)
     Returns the result; raises ``JobError`` with a sentence that says what to do.
     """
     kinds = ("retain", "calibration", "public")
-    given = {name: _plain(more.pop(name)) for name in kinds if name in more}
+    given = {name: plain(more.pop(name)) for name in kinds if name in more}
     return run_job(
         _parsed(
-            {"model": str(model), "records": _plain(records), "output": str(output)}
+            {"model": str(model), "records": plain(records), "output": str(output)}
             | given
             | {name: str(item) if isinstance(item, Path) else item for name, item in more.items()}
         )
@@ -81,8 +81,13 @@ def read_job_file(path: Path) -> Job:
     """Read a YAML or JSON job file; raises ``BAD_JOB``."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        message = f"there is no job file or job folder {path.name!r}"
+        raise JobError(ErrorCode.BAD_JOB, message) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path.name} cannot be read as YAML or JSON ({type(error).__name__})"
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f", line {mark.line + 1}"
+        message = f"{path.name} cannot be read as YAML or JSON ({type(error).__name__}{where})"
         raise JobError(ErrorCode.BAD_JOB, message) from error
     if not isinstance(content, dict):
         message = f"{path.name} must hold names and values: model, records, output and more"
@@ -100,39 +105,71 @@ def read_job_file(path: Path) -> Job:
 def run_job(job: Job) -> Result:
     """Run a job in a folder of its own; raises ``JobError`` when it fails."""
     output = Path(job.output).resolve()
-    if output.exists() and any(output.iterdir()):
-        message = "the output folder is there already and not empty; name a new one"
-        raise JobError(ErrorCode.BAD_JOB, message)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    if job.work is not None:
-        return _run_in(Path(job.work).resolve(), job, output)
-    # Beside the output, so that the result only needs to be renamed; private, because it holds
-    # the person's records, and gone at the end.
-    folder = Path(tempfile.mkdtemp(prefix=".forget-", dir=output.parent))
+    try:
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            message = "the output folder is there already and not empty; name a new one"
+            raise JobError(ErrorCode.BAD_JOB, message)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if job.work is not None:
+            return _run_in(Path(job.work).resolve(), job, output)
+        return _run_apart(job, output)
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _run_apart(job: Job, output: Path) -> Result:
+    """Run a job in a private folder that ends with it.
+
+    It is beside the output, so that the result only needs to be renamed, and of several processes
+    the first makes it for all.
+    """
+    first, device = processes.rank() == 0, device_for(job.device)
+    made = tempfile.mkdtemp(prefix=".forget-", dir=output.parent) if first else ""
+    folder = Path(processes.told(made, device))
     try:
         return _run_in(folder, job, output)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if first:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run_in(folder: Path, job: Job, output: Path) -> Result:
+    """Run a job in a folder; of several processes, the first writes and reads for all."""
+    first, device = processes.rank() == 0, device_for(job.device)
     whole = folder / "result" if job.save == "delta" else output
     model = Path(job.model).resolve()
-    _write(folder, job, model, whole)
+    if first:
+        _write(folder, job, model, whole)
+    processes.told(None, device)
     run(folder)
-    result = read_result(folder)
+    result = processes.told(read_result(folder) if first else None, device)
     if result.failure is not None:
-        raise JobError(result.failure.code, result.failure.message)
+        code, message = result.failure.code, result.failure.message
+        if code is ErrorCode.CANCELLED:
+            again = "the same call goes on" if job.work else "with a `work` folder it could go on"
+            message = f"{message}; {again} where it was"
+        raise JobError(code, message)
     if job.save == "delta":
-        write_delta(model, whole, output)
-        shutil.rmtree(whole)
-        result = replace(result, model=ModelRef(str(output), folder_digest(output)))
+        if first:
+            write_delta(model, whole, output)
+            shutil.rmtree(whole)
+            result = replace(result, model=ModelRef(str(output), folder_digest(output)))
+        result = processes.told(result, device)
     return result
 
 
+def _unwritable(error: OSError) -> JobError:
+    """Return what to say of a file that cannot be written or read."""
+    if error.errno in NO_SPACE:
+        failure = failure_of(error)
+        return JobError(failure.code, failure.message)
+    name = Path(str(error.filename)).name if error.filename else "a file"
+    return JobError(ErrorCode.BAD_JOB, f"{name} cannot be used: {error.strerror}")
+
+
 def _write(folder: Path, job: Job, model: Path, output: Path) -> None:
-    if not model.is_dir():
-        message = f"there is no model folder {model.name!r}; give the path of a local model"
+    if not model.is_dir() or not any(model.iterdir()):
+        message = f"there is no model in a folder {model.name!r}; give the path of a local model"
         raise JobError(ErrorCode.MODEL_MISSING, message)
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -175,61 +212,6 @@ def _settings(job: Job) -> dict[str, Any]:
     if job.save == "adapter":
         settings["engine"] = {**settings.get("engine", {}), "save": "adapter"}
     return settings
-
-
-def read(
-    source: str | Sequence[Mapping[str, Any]], kind: str, *, calibrated: bool = False
-) -> list[Record]:
-    """Return records from a JSON-lines file or from mappings; raises ``JobError``.
-
-    A mapping of ``prompt`` and ``answer`` is a record of one question; where calibration records
-    are given, the same question is the one that the stopping rule asks.
-    """
-    items: Iterable[Mapping[str, Any]] = source if not isinstance(source, str) else _lines(source)
-    found = []
-    for number, item in enumerate(items, start=1):
-        try:
-            if "prompt" in item:
-                form = Form(**item)
-                forms = {QUESTION: form} | ({CALIBRATION_FORM: form} if calibrated else {})
-                found.append(Record(f"{kind}-{number}", (kind,), forms))
-            else:
-                found.append(record_from_json(item))
-        except (ValidationError, TypeError) as error:
-            message = (
-                f"number {number} of the {kind} records is neither a record (id, path, forms) "
-                "nor a prompt with an answer"
-            )
-            raise JobError(ErrorCode.BAD_JOB, message) from error
-    return found
-
-
-def _lines(path: str) -> Iterable[Mapping[str, Any]]:
-    try:
-        with Path(path).open(encoding="utf-8") as handle:
-            yield from (json.loads(line) for line in handle if line.strip())
-    except FileNotFoundError as error:
-        message = f"there is no file {Path(path).name!r} of records"
-        raise JobError(ErrorCode.DATA_MISSING, message) from error
-    except ValueError as error:
-        message = f"{Path(path).name} is not a file of JSON lines"
-        raise JobError(ErrorCode.BAD_JOB, message) from error
-
-
-def _plain(records: Records) -> str | list[Mapping[str, Any]]:
-    """Return records as a job file would hold them."""
-    if isinstance(records, str | Path):
-        return str(records)
-    adapter = TypeAdapter(Record)
-    found: list[Mapping[str, Any]] = []
-    for item in records:
-        if isinstance(item, Record):
-            found.append(adapter.dump_python(item, mode="json"))
-        elif isinstance(item, tuple):
-            found.append(dict(zip(("prompt", "answer"), item, strict=True)))
-        else:
-            found.append(item)
-    return found
 
 
 def _parsed(content: Mapping[str, Any]) -> Job:

@@ -154,7 +154,8 @@ def _near(error: Mapping[str, Any], known: set[str]) -> str:
     """Return the setting that an unknown one was perhaps meant to be."""
     if not str(error["type"]).startswith(("unexpected", "extra")) or not error["loc"]:
         return ""
-    near = difflib.get_close_matches(str(error["loc"][-1]), sorted(known), n=1)
+    wrong = str(error["loc"][-1])  # perhaps a setting of something else
+    near = difflib.get_close_matches(wrong, sorted(known - {wrong}), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -152,20 +152,44 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(place: Path, clinic: An
         ({}, "needs the retain records"),
         ({"retain": [{"question": "?"}]}, "number 1 of the retain records"),
         ({"retain": "nowhere.jsonl"}, "no file 'nowhere.jsonl'"),
+        ({"retain": place}, "not a file of JSON lines"),
+        ({"retain": ["words"]}, "number 1 of the retain records"),
+        ({"retain": [("prompt", "answer", "more")]}, "number 1 of the retain records"),
+        ({"retain": [("Who?", " Ada."), ("Where?", " ")]}, "number 2 of the retain records has no"),
+        ({"work": place / "person.jsonl"}, "cannot be used"),
     ]
     for more, message in wrong:
         with pytest.raises(JobError, match=re.escape(message)):
             forget(base, clinic.forget, out, **more)
-    with pytest.raises(JobError, match="no model folder"):
-        forget(place / "elsewhere", clinic.forget, out)
+    (place / "empty").mkdir()
+    for model in ("elsewhere", "empty", "person.jsonl"):
+        with pytest.raises(JobError, match="no model in a folder"):
+            forget(place / model, clinic.forget, out)
+    with pytest.raises(JobError, match="not empty"):
+        forget(base, clinic.forget, place / "person.jsonl")
     assert not out.exists()
+    assert [item.name for item in place.iterdir() if item.name.startswith(".")] == []
+
+
+def test_half_a_weight_file_is_no_model(place: Path, clinic: Any) -> None:
+    weights = place / "models/clinic/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(JobError, match="cannot be opened"):
+        forget(place / "models/clinic", clinic.forget, place / "out", retain=clinic.retain)
 
 
 def test_job_files_that_are_none_are_refused(tmp_path: Path) -> None:
-    for text in ("- a list", "model: [", "just words"):
-        (tmp_path / "job.yaml").write_text(text)
-        with pytest.raises(JobError) as error:
-            api.read_job_file(tmp_path / "job.yaml")
+    for text, words in (
+        ("- a list", "must hold"),
+        ("method: npo\nmodel: [", "line 2"),
+        ("just words", "must hold"),
+        (None, "no job file"),
+    ):
+        path = tmp_path / ("nowhere.yaml" if text is None else "job.yaml")
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(JobError, match=words) as error:
+            api.read_job_file(path)
         assert error.value.code is ErrorCode.BAD_JOB
 
 

@@ -115,13 +115,29 @@ def several() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def _started(device: torch.device) -> Any:
+    """Return what accelerate knows of the processes; the first call brings them together."""
+    from accelerate import PartialState  # noqa: PLC0415 - a second to import, for several only
+
+    return PartialState(cpu=device.type == "cpu")
+
+
+def told(value: Any, device: torch.device) -> Any:
+    """Return what the first process gives here, in every process, once all have come this far."""
+    if not several():
+        return value
+    _started(device)
+    held = [value]
+    distributed.broadcast_object_list(held)
+    return held[0]
+
+
 def shard(model: nn.Module, blocks: Sequence[nn.Module], device: torch.device) -> None:
     """Shard a freshly loaded model over the processes, one block at a time, in place."""
-    from accelerate import PartialState  # noqa: PLC0415 - a second to import, for several only
     from torch.distributed.device_mesh import init_device_mesh  # noqa: PLC0415
     from torch.distributed.fsdp import fully_shard  # noqa: PLC0415
 
-    state: Any = PartialState(cpu=device.type == "cpu")
+    state = _started(device)
     mesh = init_device_mesh(device.type, (state.num_processes,))
     root = _Root(model)
     for block in blocks:
