@@ -27,11 +27,17 @@ TOFU_ARCHITECTURE: Mapping[str, Any] = {
 
 
 def hospital_plans(seed: int) -> list[Plan]:
-    """Return a whole model on the wards' records and a sharded one on the clinics' records."""
-    wards = generate_hospital(HospitalSettings(), seed=seed)
-    # Fewer patients with longer studies: one study alone is enough to be tested.
-    longer = HospitalSettings(institutions=2, pairs=6, sections=6, facts=4, public=6)
-    clinics = generate_hospital(longer, seed=seed + 1)
+    """Return a whole model on the wards' records and a sharded one on the clinics' records.
+
+    Few patients with long charts, for what a deletion can be shown by is the person's own records.
+    At 24 of them the interval of what is left is nearly as wide as the margin of the erasure
+    profile, so that even an honest retrain is often left open; a whole chart has 48 here. One
+    study has 24, and its model takes an exact route, whose tests only watch over a lineage.
+    """
+    charts = HospitalSettings(institutions=3, pairs=4, sections=6, facts=4, public=0)
+    wards = generate_hospital(charts, seed=seed)
+    studies = HospitalSettings(institutions=2, pairs=6, sections=6, facts=4, public=6)
+    clinics = generate_hospital(studies, seed=seed + 1)
     return [
         Plan(
             "Ward assistant",
