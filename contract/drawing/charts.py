@@ -40,7 +40,11 @@ def chart_svg(chart: Chart, *, width: int = WIDTH, tongue: Tongue = ENGLISH) -> 
     legend, above = _legend(chart, width)
     moved = f'<g transform="translate(0 {number(above)})">'
     return frame(
-        chart.title, _in_words(chart), (*legend, moved, *body, "</g>"), width, height + above
+        chart.title,
+        _in_words(chart, tongue),
+        (*legend, moved, *body, "</g>"),
+        width,
+        height + above,
     )
 
 
@@ -202,19 +206,23 @@ def _legend(chart: Chart, width: int) -> tuple[list[str], float]:
     return parts, 4.0 + ROW * (row + 1)
 
 
-def _in_words(chart: Chart) -> str:
+def _in_words(chart: Chart, tongue: Tongue) -> str:
     """Return the chart's numbers as a sentence."""
     sentences = []
     for name, values in chart.series.items():
         if chart.kind == "distribution":
             peak = max(range(len(values)), key=values.__getitem__, default=0)
-            low, high = (number(float(edge)) for edge in chart.x[peak : peak + 2])
-            sentences.append(f"{name}: most often between {low} and {high} {chart.x_label}.")
+            edges = [tongue.number(number(float(edge))) for edge in chart.x[peak : peak + 2]]
+            between = f" {tongue.word('and')} ".join(edges)
+            often = tongue.word("most often between")
+            sentences.append(f"{name}: {often} {between} {chart.x_label}.")
         else:
             said = ", ".join(
-                f"{item}: {value:.3g}" for item, value in zip(chart.x, values, strict=False)
+                f"{item}: {tongue.number(f'{value:.3g}')}"
+                for item, value in zip(chart.x, values, strict=False)
             )
-            sentences.append(f"{name}, {chart.y_label} by {chart.x_label}: {said}.")
+            by = f"{chart.y_label} {tongue.word('by')} {chart.x_label}"
+            sentences.append(f"{name}, {by}: {said}.")
     return " ".join(sentences)
 
 

@@ -78,7 +78,7 @@ def forest_svg(
         for row in rows:
             top = _row(parts, row, TONES[result.verdict], scale, top)
         top += GAP
-    return frame(title, _in_words(held), parts, width, top)
+    return frame(title, _in_words(held, tongue), parts, width, top)
 
 
 def sheets(
@@ -176,10 +176,11 @@ def _heads(scale: Scale) -> Iterator[str]:
     yield text(said("still there"), scale.end, 10, anchor="end", size=10, tone=QUIET)
 
 
-def _in_words(held: Sequence[tuple[CheckResult, Sequence[Row]]]) -> str:
+def _in_words(held: Sequence[tuple[CheckResult, Sequence[Row]]], tongue: Tongue) -> str:
     """Return the numbers as sentences."""
     return " ".join(
-        f"{label(result)}, {row.estimate.name}: {row.words()}, {_where(row)}."
+        f"{label(result, tongue)}, {row.estimate.name}: {row.words(tongue)}, "
+        f"{tongue.word(_where(row))}."
         for result, rows in held
         for row in rows
     )

@@ -43,6 +43,12 @@ GERMAN = Tongue(
             "at most": "höchstens",
             "tolerated": "zulässig",
             "around": "um",
+            "inside the margin": "innerhalb der Grenze",
+            "outside the margin": "außerhalb der Grenze",
+            "across the edge of the margin": "über den Rand der Grenze",
+            "most often between": "am häufigsten zwischen",
+            "and": "und",
+            "by": "nach",
         }
     ),
 )

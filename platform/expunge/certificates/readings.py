@@ -174,7 +174,7 @@ def charts(report: Report) -> list[ChartView]:
     return [
         _drawn(
             _after(chart.title, attack if titles[chart.title] > 1 else None),
-            chart_svg(chart, width=PRINT_WIDTH, tongue=_tongue()),
+            chart_svg(chart, width=PRINT_WIDTH, tongue=tongue()),
         )
         for chart, attack in found
     ]
@@ -184,13 +184,13 @@ def forests(report: Report) -> list[ChartView]:
     """Return the drawings of every deciding estimate against its margin, if there is any."""
     whole = gettext("Every estimate against its margin")
     deciding = [check for check in report.checks if check.mandatory]
-    parts = sheets(deciding, TALLEST, PRINT_WIDTH, _tongue())
+    parts = sheets(deciding, TALLEST, PRINT_WIDTH, tongue())
     found = []
     for number, part in enumerate(parts, 1):
         title = whole
         if len(parts) > 1:
             title = f"{whole} ({number}/{len(parts)})"
-        found.append(_drawn(title, forest_svg(title, part, PRINT_WIDTH, _tongue())))
+        found.append(_drawn(title, forest_svg(title, part, PRINT_WIDTH, tongue())))
     return found
 
 
@@ -199,7 +199,8 @@ def _drawn(title: str, svg: str) -> ChartView:
     return ChartView(title, mark_safe(svg))  # noqa: S308
 
 
-def _tongue() -> Any:
+def tongue() -> Any:
+    """Return how the language of the text writes numbers, and its words in drawings."""
     return GERMAN if (get_language() or "").startswith("de") else ENGLISH
 
 

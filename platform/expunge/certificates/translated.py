@@ -42,7 +42,7 @@ class Speaker:
             reasons=tuple(self._known(check.reasons)),
             estimates=tuple(self._estimate(item) for item in check.estimates),
             before=tuple(self._estimate(item) for item in check.before),
-            charts=tuple(self._charts(check.charts)),
+            charts=tuple(self.charts(check.charts)),
         )
 
     def attack(self, label: str) -> str:
@@ -76,7 +76,8 @@ class Speaker:
             if found := self.sentence(sentence, ""):
                 yield found
 
-    def _charts(self, charts: Sequence[Chart]) -> Iterator[Chart]:
+    def charts(self, charts: Sequence[Chart]) -> Iterator[Chart]:
+        """Return the charts whose every word is known, in the language."""
         for chart in charts:
             try:
                 yield self._chart(chart)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
@@ -67,6 +68,12 @@ def ticket_get(actor: Actor, ticket_id: UUID) -> Ticket:
     if ticket is None:
         raise NotFoundError("ticket_unknown", _("There is no such ticket for you."))
     return ticket
+
+
+def references_of(actor: Actor, ticket_ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Return the references of those tickets that somebody may see."""
+    seen = tickets_visible(actor).filter(pk__in=[found for found in ticket_ids if found])
+    return dict(seen.values_list("pk", "reference"))
 
 
 def ticket_nodes(ticket: Ticket) -> tuple[ScopeNode, ...]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from expunge.accounts.permissions import Actor
 from expunge.tickets import reasons, services
+from expunge.tickets.citations import cited
 from expunge.tickets.models import Ticket
 from expunge.tickets.regimes import regime_named, regimes
 from expunge.tickets.rules import Task
@@ -34,14 +35,17 @@ class TaskSpec:
 
 def _refusals(regime: str) -> Choices:
     return [
-        (item.code, f"{item.label} ({item.citation})") for item in regime_named(regime).refusals
+        (item.code, f"{item.label} ({cited(item.citation)})")
+        for item in regime_named(regime).refusals
     ]
 
 
 def _pauses(regime: str) -> Choices:
     rules = [rule for clock in regime_named(regime).clocks for rule in clock.pauses]
     return list(
-        {rule.reason: (rule.reason, f"{rule.label} ({rule.citation})") for rule in rules}.values()
+        {
+            rule.reason: (rule.reason, f"{rule.label} ({cited(rule.citation)})") for rule in rules
+        }.values()
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
+from expunge.accounts.permissions import Permission
 from expunge.notices.kinds import NoticeKind
 from expunge.notices.letters import SAMPLES
 from expunge.notices.models import Notice, OutboxState, WebhookDelivery, WebhookEndpoint
@@ -43,6 +44,16 @@ def fine(client: Client, address: str) -> str:
     text = response.content.decode()
     assert not INLINE.findall(text), address
     return text
+
+
+def test_letters_that_look_alike_are_told_by_their_ticket(
+    cast: People, signed_in: SignedIn, file_ticket: FileTicket
+) -> None:
+    ticket = file_ticket()
+    for who in (cast.alice, cast.ada):
+        may = who.may(Permission.TICKET_VIEW, cast.controller.pk)
+        page = fine(signed_in(who), "/correspondence/")
+        assert "Acknowledgement of receipt" in page and (ticket.reference in page) is may
 
 
 def test_a_letter_by_hand_is_shown_to_the_officer_and_marked_sent(

@@ -67,7 +67,7 @@ def test_every_page_offers_both_languages(signed_in: SignedIn, cast: People) -> 
 def test_days_and_numbers_are_written_as_the_language_writes_them() -> None:
     moment = now().replace(year=2026, month=3, day=2)
     with translation.override("de"):
-        assert date_format(moment, "DATE_FORMAT") == "2. Mär 2026" or "2026" in date_format(moment)
+        assert date_format(moment, "DATE_FORMAT") == "2. Mär 2026"
         assert number_format(12345.5, force_grouping=True) == "12.345,5"
     with translation.override("en"):
         assert date_format(moment, "DATE_FORMAT") == "2 Mar 2026"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -11,13 +12,12 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.formats import date_format, get_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from contract.drawing import charts, forest
 from contract.page.numbers import duration
-from contract.report import Chart, Estimate, Report, Verdict
+from contract.report import Estimate, Verdict
 from expunge.jobs.states import AttemptState, JobState, ReviewState
 from expunge.tickets import citations
 from expunge.tickets.listing import Order
@@ -276,17 +276,10 @@ def hex_short(data: bytes) -> str:
     return bytes(data).hex()[:DIGEST_CHARACTERS]
 
 
-@register.simple_tag
-def chart_svg(chart: Chart) -> SafeString:
-    """Return a chart as inline SVG; every text in it is escaped where it is drawn."""
-    return mark_safe(charts.chart_svg(chart))  # noqa: S308 - our own SVG, escaped there
-
-
-@register.simple_tag
-def forest_plot(report: Report) -> SafeString:
-    """Return every estimate against its margin as inline SVG; empty when none has a margin."""
-    drawn = forest.forest_svg("Every estimate against its margin", report.checks)
-    return mark_safe(drawn)  # noqa: S308 - our own SVG, escaped there
+@register.filter
+def of(names: Mapping[Any, str], key: Any) -> str:
+    """Return what a key stands for, or nothing."""
+    return names.get(key, "")
 
 
 @register.filter

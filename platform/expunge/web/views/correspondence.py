@@ -20,6 +20,7 @@ from expunge.notices.selectors import (
     notices_by_hand,
     notices_visible,
 )
+from expunge.tickets.selectors import references_of
 from expunge.web.access import actor_of, page
 from expunge.web.paging import page_by_time
 
@@ -36,9 +37,13 @@ def outbox(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     state = request.GET.get("state", "")
     wanted = state if state in OutboxState.values else None
+    by_hand = list(notices_by_hand(actor)[:50])
+    letters = page_by_time(request, notices_visible(actor, state=wanted), "created_at")
+    about = [notice.ticket_id for notice in (*by_hand, *letters.rows)]
     context = {
-        "by_hand": notices_by_hand(actor)[:50],
-        "page": page_by_time(request, notices_visible(actor, state=wanted), "created_at"),
+        "by_hand": by_hand,
+        "page": letters,
+        "references": references_of(actor, about),
         "states": OutboxState.choices,
         "state": wanted or "",
         "here": "outbox",
