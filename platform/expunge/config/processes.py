@@ -15,6 +15,7 @@ from typing import Self
 from django.conf import settings
 
 STOP_SECONDS = 15.0
+PUBLIC_URL = "EXPUNGE_PUBLIC_URL"
 KEYLESS = {"EXPUNGE_MAY_SIGN": "0"}
 """What is set for processes that have no business with the keys of evidence."""
 
@@ -90,6 +91,14 @@ class Processes:
 def python_path() -> str:
     """Return a PYTHONPATH on which every package of the project is found."""
     return os.pathsep.join([str(settings.ROOT), str(settings.ROOT / "platform")])
+
+
+def site_address(preferred: int = 8000) -> str:
+    """Return where the site will listen; links in letters begin with it, here and in children."""
+    address = free_address(preferred)
+    if PUBLIC_URL not in os.environ:
+        os.environ[PUBLIC_URL] = settings.EXPUNGE_PUBLIC_URL = f"http://{address}"
+    return address
 
 
 def free_address(preferred: int = 8000) -> str:

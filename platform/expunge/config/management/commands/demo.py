@@ -20,7 +20,7 @@ from expunge.config.demo.people import PEOPLE, Cast, cast
 from expunge.config.demo.plans import hospital_plans, tofu_plans
 from expunge.config.demo.story import Request, file_and_approve, first_node, follow
 from expunge.config.demo.training import Plan, Trained, train_all
-from expunge.config.processes import Processes, free_address
+from expunge.config.processes import Processes, site_address
 from expunge.registry.models import Model
 from expunge.tickets.models import Ticket
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         console = Console(highlight=False, soft_wrap=True)
         plans = _plans(options)
         people = _house(console, plans)
-        address = free_address(options["port"])
+        address = site_address(options["port"])
         with Processes() as processes:
             processes.start_web(address)
             processes.start_worker()

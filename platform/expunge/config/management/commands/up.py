@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, call_command
 
-from expunge.config.processes import Processes, free_address
+from expunge.config.processes import Processes, site_address
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate, start everything, wait."""
         call_command("migrate", verbosity=0)
-        address = free_address(options["port"])
+        address = site_address(options["port"])
         with Processes() as processes:
             processes.start_web(address)
             processes.start_worker()
