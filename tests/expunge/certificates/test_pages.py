@@ -15,12 +15,14 @@ from typing import Any
 import pypdf
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from weasyprint import HTML, svg
 
 from expunge.audit import checkpoint as notes
+from expunge.certificates import lettering
 from expunge.certificates.evidence import LogProof
 from expunge.certificates.facts import ExemptionFacts, Language, ModelFacts
 from expunge.certificates.glyphs import FONTS, faces, printable
-from expunge.certificates.pdf import Imprint, render_pdf
+from expunge.certificates.pdf import Imprint, PrintError, render_pdf
 from expunge.certificates.qr import code_text
 from expunge.certificates.statement import Identity, build_statement, read_predicate
 from expunge.common.errors import InvalidInputError
@@ -79,6 +81,40 @@ def test_the_first_page_says_what_was_shown_and_what_was_not(erasure: pypdf.PdfR
         "Signed electronically by",
     ):
         assert words in first
+
+
+def test_a_document_without_one_of_its_drawings_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(svg.TAGS, "line", None)
+    with pytest.raises(PrintError, match="Failed to render SVG"):
+        printed(samples.ASSISTANT)
+
+
+@pytest.mark.parametrize(
+    ("label", "letters"),
+    [
+        ('<text x="9" y="9" text-anchor="end">kept apart</text>', 0),
+        ('<text x="9" y="9" dx="2">kept apart</text>', 1),
+        ('<text x="9 12" y="9">kept apart</text>', 1),
+        ('<text x="9" y="9">kept <tspan>apart</tspan></text>', 2),
+    ],
+)
+def test_only_what_asks_for_more_than_a_label_is_set_letter_by_letter(
+    monkeypatch: pytest.MonkeyPatch, label: str, letters: int
+) -> None:
+    seen: list[Any] = []
+    whole = lettering._LETTER_BY_LETTER
+
+    def watched(drawing: Any, node: Any, size: float) -> None:
+        seen.append(node)
+        whole(drawing, node, size)
+
+    monkeypatch.setattr(lettering, "_LETTER_BY_LETTER", watched)
+    page = HTML(string=f'<svg xmlns="http://www.w3.org/2000/svg" width="90">{label}</svg>')
+    reader = pypdf.PdfReader(io.BytesIO(page.write_pdf()))
+    assert "kept" in text(reader).replace(" ", "")
+    assert len(seen) == letters
 
 
 def test_the_pages_tell_what_was_tried_and_why_it_escalated(erasure: pypdf.PdfReader) -> None:
