@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import ValidationError as ImpossibleValueError
+from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,10 +19,11 @@ from rest_framework.exceptions import (
     AuthenticationFailed,
     MethodNotAllowed,
     NotAuthenticated,
+    NotFound,
     ValidationError,
 )
 from rest_framework.generics import GenericAPIView
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,13 +35,14 @@ from expunge.api import conditions, idempotency
 from expunge.api.authentication import actor_of, grant_of
 from expunge.api.limits import TokenLimit, count_stranger, standing_of
 from expunge.api.schema import ProblemSchema
-from expunge.api.strict import check_kinds
+from expunge.api.strict import check_kinds, check_names
 from expunge.common.errors import NotAllowedError
 
 Row = TypeVar("Row", bound=Model)
 Needs = Mapping[str, Sequence[AbstractSet[Permission]]]
 JSON = "application/json"
 LARGEST_PAGE = 200
+PAGING = ("cursor", "page_size", "format")
 
 
 class Resource(APIView):
@@ -57,6 +61,7 @@ class Resource(APIView):
     keyed_whole: ClassVar[bool] = True
     about_ticket: UUID | None = None
     body: bytes = b""
+    query_read = False
 
     @property
     def actor(self) -> Actor:
@@ -81,6 +86,8 @@ class Resource(APIView):
     def read_query(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
         """Return the checked query of the address; a bad one raises ``ValidationError``."""
         checked = serializer(data=self.request.query_params)
+        check_names([*checked.fields, *PAGING], self.request.query_params)
+        self.query_read = True
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
 
@@ -185,6 +192,7 @@ class Resource(APIView):
 class Pages(CursorPagination):
     """Cursor pages; ``page_size`` up to 200."""
 
+    invalid_cursor_message = "This cursor leads nowhere. Begin again without one."
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = LARGEST_PAGE
@@ -198,6 +206,20 @@ class Pages(CursorPagination):
             raise ValidationError({"page_size": [f"A page has 1 to {LARGEST_PAGE} items."]})
         return int(asked)
 
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return the place to go on from; raises ``NotFound`` for a cursor that names none."""
+        place = super().decode_cursor(request)
+        if place is not None and not any(place):
+            raise NotFound(self.invalid_cursor_message)
+        return place
+
+    def paginate_queryset(self, *args: Any, **given: Any) -> Any:
+        """Return a page; raises ``NotFound`` where a cursor names a place that cannot be."""
+        try:
+            return super().paginate_queryset(*args, **given)
+        except (ImpossibleValueError, ValueError, OverflowError, DataError) as error:
+            raise NotFound(self.invalid_cursor_message) from error
+
 
 class ListResource(Resource, GenericAPIView[Row]):
     """A paged list; ``ordering`` is a unique order, newest first unless said otherwise."""
@@ -207,6 +229,8 @@ class ListResource(Resource, GenericAPIView[Row]):
 
     def listing(self, rows: QuerySet[Row], ordering: tuple[str, ...] = ()) -> Response:
         """Return one page of the rows."""
+        if not self.query_read:
+            check_names(PAGING, self.request.query_params)
         pages = Pages()
         pages.ordering = ordering or self.ordering
         page = pages.paginate_queryset(rows.order_by(*pages.ordering), self.request, view=self)

@@ -1,13 +1,16 @@
 """JSON as the schema says it: a number is no text, a text no number, and an id has one spelling.
 
-DRF's fields take ``0`` for ``"0"`` and ``"yes"`` for ``true``, for they serve forms too. Here a
-body is checked against the kinds of its fields first, so that a mistake is told and not guessed.
+DRF's fields take ``0`` for ``"0"`` and ``"yes"`` for ``true``, for they serve forms too, and it
+passes over names that it does not know. Here a body is checked against its fields, and a query
+against its names, so that a mistake is told and not guessed: a filter with a slip in its name must
+not find more than was meant.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from rest_framework import serializers
@@ -22,8 +25,15 @@ TEXTS = (
 )
 
 
+def check_names(known: Iterable[str], given: Iterable[str]) -> None:
+    """Raise DRF's ``ValidationError`` for names that are not among those known."""
+    wrong = dict(_unknown(list(known), given))
+    if wrong:
+        raise serializers.ValidationError(wrong)
+
+
 def check_kinds(serializer: serializers.Serializer[Any], body: Any) -> None:
-    """Raise DRF's ``ValidationError`` for parts of a body that are of another kind than said."""
+    """Raise DRF's ``ValidationError`` for parts of a body that are other than said, or unknown."""
     if isinstance(body, Mapping):
         wrong = dict(_wrong(serializer, body))
         if wrong:
@@ -33,11 +43,20 @@ def check_kinds(serializer: serializers.Serializer[Any], body: Any) -> None:
 def _wrong(
     serializer: serializers.Serializer[Any], body: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
+    yield from _unknown(list(serializer.fields), body)
     for name, field in serializer.fields.items():
         if name in body and not field.read_only:
             said = _complaint(field, body[name])
             if said:
                 yield name, said
+
+
+def _unknown(known: list[str], given: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            yield name, [ErrorDetail(f"Nothing here has this name.{hint}", code="unknown")]
 
 
 def _complaint(field: Any, value: Any) -> Any:

@@ -37,6 +37,8 @@ class Body(serializers.Serializer[Any]):
         {"inner": {"number": True}},
         {"many": [{"number": 1}, {"number": "1"}]},
         {"words": ["a", 1]},
+        {"wrods": ["a"]},
+        {"inner": {"number": 1, "numbr": 2}},
     ],
 )
 def test_another_kind_is_refused(wrong: dict[str, Any]) -> None:

@@ -112,6 +112,31 @@ def test_the_list_is_filtered_and_paged_by_cursor(script: AsScript, grand_tour: 
     assert [item["reference"] for item in found] == [held.reference]
 
 
+@pytest.mark.parametrize(
+    "cursor", ["AAAA", "%%%", "cD0yMDI2", "cD0lMDA=", "bz0tMQ==", "cD05OTk5LTEyLTMxVDIzOjU5OjU5"]
+)
+def test_a_cursor_that_was_tampered_with_is_refused(
+    script: AsScript, grand_tour: Tour, cursor: str
+) -> None:
+    answer = script(grand_tour.people.alice).get("tickets", cursor=cursor)
+    assert answer.status_code in {200, 404}, answer.json()
+    if answer.status_code == 404:
+        assert "Begin again" in answer.json()["detail"]
+
+
+def test_a_slip_in_a_name_is_told_and_not_passed_over(script: AsScript, grand_tour: Tour) -> None:
+    alice = script(grand_tour.people.alice)
+    for path in ("tickets", "tickets/export", "models"):
+        answer = alice.get(path, sate="on_hold")
+        (wrong,) = answer.json()["errors"]
+        assert (answer.status_code, wrong["pointer"], wrong["code"]) == (422, "#/sate", "unknown")
+    assert "Did you mean 'state'?" in alice.get("tickets", sate="on_hold").text
+    many = {"task": "withdraw", "reason": "filed_in_error", "filter": {"regime": "gdpr", "du": "x"}}
+    refused = alice.post("tickets/bulk", many)
+    assert refused.status_code == 422 and "#/filter/du" in refused.text
+    assert all(line["state"] != "withdrawn" for line in alice.get("tickets").json()["results"])
+
+
 def test_a_name_is_no_filter(script: AsScript, grand_tour: Tour) -> None:
     answer = script(grand_tour.people.alice).get("tickets", reference="Erika Mustermann")
     assert answer.status_code == 422

@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -142,7 +141,7 @@ class CertificateStatus(Resource):
 class CertificatePdf(Resource):
     """The document."""
 
-    renderer_classes = (PdfFile, JSONRenderer)
+    renderer_classes = (PdfFile,)
     needs: ClassVar = {"GET": [{Permission.CERTIFICATE_VIEW}]}
 
     @extend_schema(operation_id="certificates_pdf", responses=PDF)

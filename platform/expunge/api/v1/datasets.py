@@ -137,9 +137,7 @@ class Nodes(Resource):
     @extend_schema(operation_id="scopes_children", parameters=[NodeFilter], responses=NodesOut)
     def get(self, request: Request, dataset_id: UUID) -> Response:
         """Return one page of a node's children, in the order of the tree."""
-        checked = NodeFilter(data=request.query_params)
-        checked.is_valid(raise_exception=True)
-        wanted = checked.validated_data
+        wanted = self.read_query(NodeFilter)
         found = selectors.scope_children(
             self.actor, dataset_id, wanted["parent"], wanted["after"], PAGE + 1
         )

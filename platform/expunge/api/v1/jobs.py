@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -156,7 +155,7 @@ class OneAttempt(Resource):
 class AttemptReport(Resource):
     """The verifier's report on an attempt, to be read by people."""
 
-    renderer_classes = (HtmlPage, JSONRenderer)
+    renderer_classes = (HtmlPage,)
     needs: ClassVar = {"GET": [{Permission.TICKET_VIEW}]}
 
     @extend_schema(operation_id="attempts_report", responses=PAGE)
