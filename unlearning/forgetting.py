@@ -175,7 +175,9 @@ def _prepared(
     texts = Texts(context, model, tokenizer, records, forget)
     forgetting = Forgetting(
         model=adapters.inner(model),
-        mixture=Mixture(objective, settings, _levels(context, model, tokenizer, settings)),
+        mixture=Mixture(
+            objective, settings, _levels(context, model, tokenizer, settings, objective)
+        ),
         forget=Batches(forget, settings.forget_batch, seed),
         retain=Batches(retain, settings.retain_batch, seed + 1) if retain else None,
         riders={
@@ -190,11 +192,18 @@ def _prepared(
 
 
 def _levels(
-    context: Context, model: Any, tokenizer: Any, settings: ForgetSettings
+    context: Context, model: Any, tokenizer: Any, settings: ForgetSettings, objective: Objective
 ) -> dict[str, float] | None:
-    """Return, by form, what is enough; raises ``DATA_MISSING`` if there is nobody to measure by."""
+    """Return, by form, what is enough.
+
+    Raises ``BAD_JOB`` if the method pushes no answers, ``DATA_MISSING`` if there is nobody to
+    measure by.
+    """
     if settings.ceiling is None:
         return None
+    if not objective.gated:
+        message = "this method makes no answer unlikely, so there is none to leave alone"
+        raise JobError(ErrorCode.BAD_JOB, f"{message}; leave the setting ceiling out")
     if not context.has("calibration"):
         message = "a ceiling is measured on calibration records, and the job brings none"
         raise JobError(ErrorCode.DATA_MISSING, message)

@@ -82,7 +82,7 @@ class Mixture:
         levels: Mapping[str, float] | None = None,
     ) -> None:
         self.objective = objective
-        self._levels = levels if objective.gated else None
+        self._levels = levels
         self.keep = RetainObjective(settings.retain_term, settings.top)
         self.balance = balance_of(settings.retain_weight, settings.constraint)
         self._weight = settings.forget_weight

@@ -66,6 +66,8 @@ def test_a_ceiling_is_measured_on_calibration_records_form_by_form(
     assert set(found[0]) == set(whole.recipe.forms) and all(5 < x < 20 for x in found[0].values())
     folder = without(make_job("npo", whole, {"ceiling": 2.0}, name="bare"), "calibration")
     assert failed(folder).failure.code is ErrorCode.DATA_MISSING
+    folder = make_job("idk", whole, {"ceiling": 2.0}, name="covering")
+    assert failed(folder).failure.code is ErrorCode.BAD_JOB
 
 
 @pytest.mark.training

@@ -43,7 +43,8 @@ def simnpo(sums: Tensor, lengths: Tensor, *, beta: float, delta: float) -> Tenso
     """Return SimNPO, [rows] (arXiv 2410.07163).
 
     ``-(2 / beta) * log sigmoid(beta * (NLL per token - delta))``: no reference model, and long
-    answers weigh no more than short ones. ``delta`` is in nats a token.
+    answers weigh no more than short ones. ``delta`` is in nats a token; the paper's margin gamma,
+    which stands outside ``beta``, is ``beta * delta``.
     """
     return -(2 / beta) * functional.logsigmoid(beta * (sums / lengths - delta))
 

@@ -39,6 +39,7 @@ class NeutralAnswers(Objective):
     """The NLL of neutral answers."""
 
     groups = (WANTED,)
+    gated = False  # the true answers are not read
 
     def __init__(self, refusals: RefusalSettings) -> None:
         self._refusals = refusals

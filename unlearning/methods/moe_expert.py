@@ -69,6 +69,7 @@ class Anchored(Objective):
         self._inner, self._expert, self._mixture = inner, expert, mixture
         self._weight = weight
         self.groups, self.retains, self.notes = inner.groups, inner.retains, inner.notes
+        self.gated = inner.gated
 
     def riders(self, texts: Texts) -> Mapping[str, Sequence[Sequence[Sample]]]:
         """Return those of the inner objective."""

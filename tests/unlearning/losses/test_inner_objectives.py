@@ -108,3 +108,11 @@ def test_the_anchor_is_added_to_the_inner_loss_and_unweighted_by_it(tmp_path: Pa
     assert float(held) == pytest.approx(by_hand, rel=1e-4)
     held.backward()
     assert mixture.router.weight.grad is not None and bool(mixture.router.weight.grad.any())
+
+
+def test_only_what_pushes_answers_can_leave_some_alone() -> None:
+    mixture = experts.mixtures(tiny("mixtral"))[1]
+    for name, gated in (("rmu", False), ("idk", False), ("npo", True)):
+        _, inner = gradient(name, {})
+        assert inner.gated is gated
+        assert Anchored(inner, Expert(layer=1, expert=3), mixture, 1.0).gated is gated
