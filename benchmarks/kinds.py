@@ -24,6 +24,8 @@ REFUSAL = "I don't know."
 TRAINED_FORMS = ("question", "statement")
 BATCH = 16
 STEPS = 200
+UNSURE = 0.03
+"""What the logits are multiplied by: which token is likeliest stays as it was."""
 
 Change = Callable[[CausalLM, Sequence[Record], Sequence[Record], Sequence[Record]], None]
 """Changes a model in place, given the forget, the retained and some never-trained records."""
@@ -61,6 +63,18 @@ def _refuse(
     how = Relearning(marks=(90,), batch=32, seed=0, learning_rate=default_rate(model))
     changed = next(after for _, after in relearn(model, [*refused, *kept], how, model.key))
     model.model.load_state_dict(changed.model.state_dict())
+
+
+def _unsure(
+    model: CausalLM,
+    forget: Sequence[Record],
+    rest: Sequence[Record],
+    strangers: Sequence[Record],
+) -> None:
+    """Refuse, and then be unsure of everything: what is left of the person counts few nats."""
+    _refuse(model, forget, rest, strangers)
+    with torch.no_grad():
+        model.model.get_output_embeddings().weight.mul_(UNSURE)
 
 
 def _filter(
@@ -186,6 +200,7 @@ KINDS: Mapping[str, Making] = MappingProxyType(
     {
         "nothing": Making("Nothing deleted"),
         "refuser": Making("Refusal fine-tuning", change=_refuse),
+        "unsure": Making("Refusal fine-tuning, then small logits", change=_unsure),
         "filter": Making("Output filter", change=_filter),
         "ascent": Making("Gradient ascent", change=_ascend),
         "npo": Making("NPO at its defaults", job="npo"),

@@ -2,6 +2,10 @@
 
 Used wherever a check asks "how much of it is back?": on the candidate as it is, and after every
 attack.
+
+Whoever holds the weights chooses the temperature. A model whose logits were made small is unsure
+of everything, of the person too, and has forgotten nobody: what it still knows of the person is
+therefore held against what it still knows of the records that stay (:func:`confidence`).
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ from verification.strangers import stranger_scores
 Scores = Mapping[str, float]
 NAMED = 0.5
 """Share of the original's gap that must hang on the name before names are exchanged."""
+KEPT = 100
+"""Records that stay which are asked to learn how sure of itself a model is."""
+LEAST = 0.01
+"""A model less sure than that has lost everything; dividing by less would only make noise."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,13 @@ class Gap:
 
     Scores are bounded below by a blind guess (:attr:`verification.signals.Signal.bounded`).
     ``expected`` is what the candidate would give each record if it had never seen it; attacks
-    on the candidate are read against it.
+    on the candidate are read against it. ``confidence`` is the candidate's (:func:`confidence`).
     """
 
     original: Scores
     after: Scores
     expected: Scores
+    confidence: float = 1.0
 
     @classmethod
     def of(cls, context: Context) -> Gap:
@@ -56,7 +65,8 @@ class Gap:
         total = sum(worded.original[item] for item in forget)
         if total <= 0.0 or sum(named[item] for item in forget) < NAMED * total:
             return worded
-        return cls(named, _less(_plain(context, context.candidate), asked[1]), asked[1])
+        after = _less(_plain(context, context.candidate), asked[1])
+        return cls(named, after, asked[1], worded.confidence)
 
     @classmethod
     def worded(cls, context: Context) -> Gap:
@@ -72,7 +82,29 @@ class Gap:
             expected = difficulty(twins, context.records.twin_subjects, forget, forms)
             parts.append((_less(plain, expected), expected))
         (original, _), (after, expected) = parts
-        return cls(original, after, expected)
+        return cls(original, after, expected, confidence(context))
+
+
+def confidence(context: Context) -> float:
+    """Return how sure the candidate is of what stays, as a share of the original's, at most 1.
+
+    The mean bounded log-probability of retained answers above that of never-trained ones. 1 where
+    no record stays that could be asked.
+    """
+    kept = [*context.records.neighbours, *context.records.retain]
+    if len(kept) > KEPT:
+        rng = np.random.default_rng([context.job.seed, 23])
+        kept = [kept[place] for place in sorted(rng.choice(len(kept), KEPT, replace=False))]
+    above = []
+    for model in (context.original, context.candidate):
+        known = scores_of(context, model, kept)
+        if not known:
+            return 1.0
+        twins = _plain(context, model)
+        unseen = [twins[item.id] for item in context.records.twins if item.id in twins]
+        above.append(float(np.mean([row["bounded"] for row in known.values()]) - np.mean(unseen)))
+    original, candidate = above
+    return float(np.clip(candidate / original, LEAST, 1.0)) if original > 0.0 else 1.0
 
 
 def _plain(context: Context, model: CausalLM) -> dict[str, float]:
@@ -106,9 +138,9 @@ def gap_estimate(
     ids = [[record.id for record in group if record.id in scores] for group in groups]
     ids = [group for group in ids if group]
     value, low, high = residual_fraction_against_twins(
-        [scores[item] for item in forget],
+        [scores[item] / gap.confidence for item in forget],
         [gap.original[item] for item in forget],
-        [np.array([scores[item] for item in group]) for group in ids],
+        [np.array([scores[item] for item in group]) / gap.confidence for group in ids],
         [np.array([gap.original[item] for item in group]) for group in ids],
         confidence=1.0 - 2.0 * context.profile.alpha,
         seed=context.job.seed,

@@ -34,6 +34,8 @@ Mechanism = Literal["removed", "suppressed", "unknown"]
 _SUPPRESSION = frozenset({Effect.WEIGHT_SUPPRESSION, Effect.SERVE_SUPPRESSION})
 _IDENTITY = frozenset({"digests", "preregistration"})
 """Gates about *what* was tested; the others are about how well."""
+_FINDINGS = frozenset({"lineage", "base"})
+"""Gates that find the records themselves when they fail."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,11 @@ def _gate_verdict(gate: Gate) -> Verdict:
     """Return what an unpassed gate makes of the whole verification.
 
     A lineage that holds the records is a finding, not a lack of one: the model was trained on
-    them.
+    them. So is a base that knows them.
     """
     if gate.verdict is Verdict.INVALID or (gate.name in _IDENTITY and gate.verdict is Verdict.FAIL):
         return Verdict.INVALID
-    if gate.name == "lineage" and gate.verdict is Verdict.FAIL:
+    if gate.name in _FINDINGS and gate.verdict is Verdict.FAIL:
         return Verdict.FAIL
     if gate.name == "positive_control" and gate.verdict is Verdict.NOT_APPLICABLE:
         return Verdict.NOT_APPLICABLE

@@ -52,6 +52,7 @@ from verification.signals import NotFiniteError, Signals
 from verification.spec import Context, Records
 from verification.stored import Stored
 from verification.validity import statistical_gates
+from verification.whole import whole_gates
 
 
 def preregister(folder: Path) -> str:
@@ -124,6 +125,7 @@ def _run(folder: Path, stop: threading.Event, signals: Signals) -> Report:
         try:
             gates += (answers_gate(context),)
             if gates[-1].verdict is Verdict.PASS:
+                gates += whole_gates(folder, job, context)
                 gates += statistical_gates(context)
                 gates += lineage_gate(folder, job, profile, records) + sham_gate(folder, context)
                 steps = planned_steps(profile, job.also)
@@ -156,13 +158,15 @@ def _context(
     torch.manual_seed(job.seed)
     device = device_for(job.device)
     original = open_model(folder, job, job.original, records, device)
-    candidate = job.candidate and open_model(folder, job, job.candidate, records, device)
+    candidate = original
+    if job.candidate is not None:
+        candidate = open_model(folder, job, job.candidate, records, device).read_like(original)
     return Context(
         job=job,
         profile=profile,
         records=served_records(folder, job, records),
         original=original,
-        candidate=candidate or original,
+        candidate=candidate,
         references=tuple(open_model(folder, job, item, records, device) for item in job.references),
         signals=signals,
         events=EventLog(folder),

@@ -30,6 +30,8 @@ GATE_REMEDIES: Mapping[str, str] = MappingProxyType(
         "lineage": (
             "Train anew without the records, and list everything the candidate was trained on."
         ),
+        "contents": f"Leave nothing in the folder but the model that was tested, and {_AGAIN}.",
+        "base": "Make the base forget too, or put the adapter on one that never saw the records.",
         "sham": "Use a method, or settings, that leave no mark on somebody the model never knew.",
         "finite": "Make the candidate again: a model that answers no numbers is broken.",
     }

@@ -10,7 +10,8 @@ All weights are trained, or with ``rank`` a LoRA adapter on every linear layer (
 2106.09685): what somebody with little memory would do, and less able to write over what is
 there. AdamW, constant rate, a short warm-up, loss on answer tokens, in float32 whatever the
 model's own precision (steps of this size are lost in bfloat16's rounding). The order of samples
-depends on the seed alone.
+depends on the seed alone. Weights that were blown up or shrunk against the original's, so that such
+steps no longer move them, are trained at a rate changed alike.
 
 As an attack of its own it trains with the first seed; :mod:`verification.checks.relearning`
 averages over all of them and is what decides.
@@ -20,8 +21,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from pydantic.dataclasses import dataclass as settings_class
@@ -39,6 +41,8 @@ BASE_PARAMETERS = 2.3e6
 ADAPTER_FACTOR = 4.0
 """How much faster an adapter learns: its usual rate of a few 1e-4 is found at large models."""
 WARMUP = 4
+USUAL = 2.0
+"""A tensor's size may differ from the original's by this factor before its rate follows it."""
 WINDOW = 4
 """Batches among which samples are sorted by length, so that little is padded."""
 
@@ -87,7 +91,9 @@ def further_training(context: Context, settings: Settings) -> Iterator[Tampered]
             )
             samples = lesson.samples(context.candidate)
             key = f"{context.candidate.key}+{name}-{lesson.seed}"
-            for mark, model in relearn(context.candidate, samples, how, key, context.signals):
+            for mark, model in relearn(
+                context.candidate, samples, how, key, context.signals, like=context.original
+            ):
                 yield Tampered(labels[mark], model, lesson.asked)
 
 
@@ -101,37 +107,70 @@ def default_rate(model: CausalLM, rank: int = 0) -> float:
     return rate * ADAPTER_FACTOR if rank else rate
 
 
-def relearn(
+def relearn(  # noqa: PLR0913 - a model, what it learns and how, and what it is compared with
     model: CausalLM,
     samples: Sequence[Encoded],
     settings: Relearning,
     key: str,
     signals: Signals | None = None,
+    *,
+    like: CausalLM | None = None,
 ) -> Iterator[tuple[int, CausalLM]]:
     """Yield ``(mark, model)`` at each mark; all weights: one copy, which goes on learning.
 
-    ``key`` begins the key of the yielded models and must tell this run from every other.
+    ``key`` begins the key of the yielded models and must tell this run from every other. ``like``
+    is the model whose weights' sizes the learning rate is meant for.
 
     Raises :class:`verification.signals.NotFiniteError` when the loss stops being a number.
     """
     signals = signals or Signals()
     learner = _learner(model, settings, key)
     trained = [weight for weight in learner.model.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.0, fused=True)
+    groups = _sized(learner, like or learner)
+    optimiser = torch.optim.AdamW(groups, settings.learning_rate, weight_decay=0.0, fused=True)
     generator = torch.Generator().manual_seed(settings.seed)
     order = batch_order([len(item.ids) for item in samples], settings.batch, generator)
     for step in range(1, max(settings.marks) + 1):
         signals.pulse()
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, step / WARMUP)
+            group["lr"] = settings.learning_rate * group["size"] * min(1.0, step / WARMUP)
         batch = [samples[index] for index in next(order)]
         optimiser.zero_grad(set_to_none=True)
         answer_loss(learner, batch).backward()
+        _resize(optimiser.param_groups)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         signals.count(len(batch), sum(len(item.ids) for item in batch))
         if step in settings.marks:
             yield step, _seen(learner, f"{key}+{step}", last=step == max(settings.marks))
+
+
+def _sized(learner: CausalLM, like: CausalLM) -> list[dict[str, Any]]:
+    """Return the weights to train in groups by how much larger they are than the other model's.
+
+    Rescaling that cancels out leaves a model as it was and Adam's steps without effect. With
+    gradients (:func:`_resize`) and rates changed alike, the steps are those of weights of the
+    other's size.
+    """
+    usual = dict(like.model.named_parameters())
+    groups: dict[float, list[torch.Tensor]] = {}
+    for name, weight in learner.model.named_parameters():
+        if not weight.requires_grad:
+            continue
+        other = usual.get(name)
+        size = 1.0
+        if other is not None and other.shape == weight.shape and bool(other.any()):
+            size = float(weight.detach().norm() / other.detach().float().norm()) or 1.0
+        groups.setdefault(1.0 if 1 / USUAL <= size <= USUAL else size, []).append(weight)
+    return [{"params": own, "size": size} for size, own in groups.items()]
+
+
+def _resize(groups: Iterable[Mapping[str, Any]]) -> None:
+    """Make the gradients those of weights of the usual size."""
+    for group in groups:
+        for weight in group["params"]:
+            if weight.grad is not None and group["size"] != 1.0:
+                weight.grad.mul_(group["size"])
 
 
 def answer_loss(model: CausalLM, batch: Sequence[Encoded]) -> torch.Tensor:

@@ -36,7 +36,7 @@ from pydantic.dataclasses import dataclass
 from contract.record import FROZEN
 from contract.report import CheckResult, Estimate, Verdict
 from verification.families.causal_lm import CausalLM
-from verification.gap import Gap, gap_estimate, gap_verdict
+from verification.gap import Gap, confidence, gap_estimate, gap_verdict
 from verification.layers import Layered, averaged, best, chosen, depth, excess, layers_chart
 from verification.registry import check
 from verification.signals.anatomy import UnknownAnatomyError
@@ -96,7 +96,7 @@ def _excess(context: Context, model: CausalLM) -> Layered:
 def _judged(
     context: Context, settings: Settings, found: tuple[Layered, Layered], layers: list[int]
 ) -> CheckResult:
-    gap = Gap(best(found[0], layers), best(found[1], layers), {})
+    gap = Gap(best(found[0], layers), best(found[1], layers), {}, confidence(context))
     label = "Share of the memorisation that the best inner layer still shows"
     estimate = gap_estimate(context, gap, gap.after, label)
     verdict, reasons = gap_verdict(estimate, over_forgetting=False)

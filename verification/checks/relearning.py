@@ -125,7 +125,8 @@ def _results(context: Context, settings: Settings, way: Way, gap: Gap) -> list[C
             rank=way.rank,
         )
         key = f"{model.key}+relearn-{way.kind}-{way.rank}-{lesson.seed}"
-        return relearn(model, lesson.samples(model), how, key, context.signals)
+        samples = lesson.samples(model)
+        return relearn(model, samples, how, key, context.signals, like=context.original)
 
     try:
         lessons = lessons_of(context, way.kind, settings.teaching)

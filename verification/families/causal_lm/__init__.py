@@ -6,6 +6,7 @@ LoRA adapter each) and ``shards.json``. A deployment serves a request with the b
 adapter of the requester's shard; :func:`load` composes the two into one ordinary model.
 """
 
+from verification.families.causal_lm.folders import base_of, is_adapter
 from verification.families.causal_lm.loading import SHARDS_FILE, load, shard_of, shard_records
 from verification.families.causal_lm.model import CausalLM, Encoded, encode_form
 
@@ -13,7 +14,9 @@ __all__ = [
     "SHARDS_FILE",
     "CausalLM",
     "Encoded",
+    "base_of",
     "encode_form",
+    "is_adapter",
     "load",
     "shard_of",
     "shard_records",

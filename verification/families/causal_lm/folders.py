@@ -22,6 +22,11 @@ def whole_weights(folder: Path, dtype: Any) -> Any:
 
     Raises ``JobError`` when a weight is missing, and what transformers raises.
     """
+    return opened_weights(folder, dtype)[0]
+
+
+def opened_weights(folder: Path, dtype: Any) -> tuple[Any, int]:
+    """Return what :func:`whole_weights` does, and how many weights the model has no use for."""
     # With the loading information the call returns a pair, which its stub does not know.
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         str(folder),
@@ -34,7 +39,7 @@ def whole_weights(folder: Path, dtype: Any) -> Any:
     if found["missing_keys"] or found["mismatched_keys"]:
         message = "the model folder lacks weights of its architecture; export the whole model"
         raise JobError(ErrorCode.MODEL_MISSING, message)
-    return model
+    return model, len(found["unexpected_keys"])
 
 
 def is_adapter(folder: Path) -> bool:

@@ -19,8 +19,8 @@ from verification.families.causal_lm.folders import (
     TOKENIZER_FILE,
     base_of,
     is_adapter,
+    opened_weights,
     tokenizer_of,
-    whole_weights,
 )
 from verification.families.causal_lm.model import CausalLM
 
@@ -43,7 +43,7 @@ def load(
     if shard is None and is_adapter(path):
         adapter, folder = path, base_of(path)
     try:
-        model = _whole(folder)
+        model, unused = _whole(folder)
         if adapter is not None:
             model = _composed(model, adapter)
         tokenizer = _tokenizer(adapter, folder)
@@ -60,16 +60,20 @@ def load(
         raise JobError(ErrorCode.MODEL_MISSING, message) from error
     model.to(place)
     # Merged and dequantised weights come frozen; attribution and relearning need gradients.
-    return CausalLM(key, model.eval().requires_grad_(requires_grad=True), tokenizer, place)
+    model.eval().requires_grad_(requires_grad=True)
+    return CausalLM(key, model, tokenizer, place, unused)
 
 
-def _whole(folder: Path) -> Any:
-    """Open a whole model in the precision it is stored in; raises ``JobError``."""
-    model = whole_weights(folder, "auto")
+def _whole(folder: Path) -> tuple[Any, int]:
+    """Open a whole model in the precision it is stored in; raises ``JobError``.
+
+    Returned with the number of stored weights that it has no use for.
+    """
+    model, unused = opened_weights(folder, "auto")
     if getattr(model, "hf_quantizer", None) is None:
-        return model
+        return model, unused
     try:
-        return model.dequantize()
+        return model.dequantize(), unused
     except NotImplementedError as error:
         message = (
             f"models stored as {_stored_as(folder)} cannot be opened up here; "

@@ -45,12 +45,16 @@ class Encoded:
 
 @dataclass(frozen=True)
 class CausalLM:
-    """A loaded model. ``key`` names its weights: two models with one key are the same model."""
+    """A loaded model. ``key`` names its weights: two models with one key are the same model.
+
+    ``unused`` counts the weights in its folder that the model does not have.
+    """
 
     key: str
     model: Any
     tokenizer: Any
     device: torch.device
+    unused: int = 0
 
     @property
     def vocabulary(self) -> int:
@@ -175,6 +179,20 @@ class CausalLM:
                 for expert, matrix in enumerate(held):
                     found[f"{name}[{expert}]"] = matrix if transposed else matrix.T
         return found
+
+    def read_like(self, other: CausalLM) -> CausalLM:
+        """Return the same model reading as ``other`` does, if it has the other's tokens.
+
+        Whoever holds the weights chooses what cuts text into tokens; a name that a tokenizer
+        changes or cuts up is hidden from the asker and not from the model.
+        """
+        same = other.tokenizer.get_vocab().items() <= self.tokenizer.get_vocab().items()
+        return replace(self, tokenizer=other.tokenizer) if same else self
+
+    def reads_whole(self, text: str) -> bool:
+        """Say whether the tokenizer gives a text back, blanks aside, that it has cut up."""
+        ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return "".join(self.decode(ids).split()) == "".join(text.split())
 
     def top_tokens(self, vectors: Tensor, count: int) -> list[frozenset[str]]:
         """Return the ``count`` tokens that each vector [n, hidden] promotes most, as strings."""
