@@ -81,17 +81,6 @@ class Plan:
         """Return the line of a method."""
         return next(line for line in self.lines if line.method == method)
 
-    def why(self, method: str) -> str:
-        """Say in a clause what speaks for a method."""
-        line = self.line(method)
-        if line.tried:
-            seen = f"it passed {line.passed} of {line.tried} times on this model"
-        elif line.prior_tried:
-            seen = f"it passed {line.prior_passed} of {line.prior_tried} times in the benchmark"
-        else:
-            seen = "it was not tried yet"
-        return f"{seen}, and a try costs {line.cost:.0%} of the ladder's last rung"
-
     def as_json(self) -> dict[str, Any]:
         """Return the plan as data: names of methods and numbers, nothing else."""
         return {"order": list(self.order), "lines": [vars(line) for line in self.lines]}

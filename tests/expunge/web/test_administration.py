@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from expunge.accounts.models import Membership, Role, User
+from expunge.accounts.models import ControllerPolicy, Membership, Role, User
 from expunge.accounts.selectors import policy_of
 from expunge.accounts.services import token_create
 from expunge.accounts.tokens import token_grant
@@ -136,6 +136,15 @@ def test_the_administrator_neither_removes_nor_promotes_herself(ada: Client, cas
 def test_a_person_is_removed(ada: Client, cast: People) -> None:
     ada.post(at(cast, f"people/{user_of(cast, 'dora').pk}/remove/"))
     assert "Dora" not in ada.get(at(cast, "people/")).content.decode()
+
+
+def test_a_policy_that_names_what_no_ladder_has_any_more_says_so(ada: Client, cast: People) -> None:
+    """Saving the form without a word would turn "only this" into "all"."""
+    ControllerPolicy.objects.create(controller=cast.controller, number=1, ladder=["undo"])
+    page = ada.get(at(cast, "policy/")).content.decode()
+    assert "The policy names undo, which no ladder has any more; saving leaves it out." in page
+    assert ada.post(at(cast, "policy/"), POLICY).status_code == 302
+    assert "no ladder has any more" not in ada.get(at(cast, "policy/")).content.decode()
 
 
 def test_a_policy_is_chosen_and_the_earlier_ones_are_shown(ada: Client, cast: People) -> None:
