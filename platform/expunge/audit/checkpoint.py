@@ -101,7 +101,7 @@ def parse_key(text: str, kind: bytes = ED25519) -> NoteKey:
     named, _, moment = text.strip().partition(UNTIL)
     parts = named.split("+", 2)
     if len(parts) != 3 or not parts[0]:  # noqa: PLR2004 - the three parts named above
-        raise CheckpointError("a key reads name+id+key")
+        raise CheckpointError("a key is written name+id+key, one a line")
     material = _decode(parts[2])
     if material[:1] != kind or len(material) != 1 + KEY_BYTES:
         raise CheckpointError("the key is not an Ed25519 key for this use")

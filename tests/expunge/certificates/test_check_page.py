@@ -57,6 +57,9 @@ def test_a_certificate_of_this_platform_is_valid(certificate: Certificate, clien
     said = sent(client, **files, sidecar=certificate_sidecar(certificate))
     assert "Valid" in said and certificate.number in said
     assert "This platform was asked about itself" in said
+    german = sent(client, "de", **files)
+    assert "Die Datei ist so, wie" in german and "Löschzertifikat" in german
+    assert 'lang="en"' not in german.partition("<dl")[2].partition("</dl>")[0]
     changed = bytearray(files["certificate"])
     changed[9999] ^= 1
     assert "Not valid." in sent(client, certificate=bytes(changed))

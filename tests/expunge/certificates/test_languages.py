@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
+from django.utils import translation
 
 from contract.report import Verdict
 from expunge.certificates.facts import ModelFacts
@@ -131,7 +132,8 @@ def test_what_the_phrasebook_lacks_is_replaced_and_counted_never_printed() -> No
     strange = type(check)(
         **{**vars(check), "reading": "Nobody ever wrote this.", "reasons": ("Nor this one.",)}
     )
-    spoken = speaker.check(strange)
+    with translation.override("en"):
+        spoken = speaker.check(strange)
     assert spoken.reading == "Nothing was found above the margin." and spoken.reasons == ()
     assert speaker.left_out == 2
     with pytest.raises(Unspoken):

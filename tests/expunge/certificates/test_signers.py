@@ -156,6 +156,10 @@ def test_a_key_can_move_from_a_file_into_a_token(hardware: Token, settings: Any)
         assert not (folder / f"{name}.key.pem").exists()
         assert (folder / f"{name}.key.uri").read_text().strip().endswith(f"moved-{name}")
     valid(issue(2))
+    install(folder, "checkpoint.next", hardware.make("moved-again", "ed25519"))
+    said = StringIO()
+    call_command("key_rotate", "checkpoint", stdout=said)
+    assert "object=moved-checkpoint. Destroy it there by hand." in said.getvalue()
     trust = Trust(read_roots(trust_roots()), (log_key(),))
     assert verify(certificate_pdf(before), trust).findings[0].holds
     assert log_verify().sound

@@ -63,6 +63,24 @@ def test_a_good_certificate_holds(look: Look, window: Page) -> None:
     window.get_by_role("button", name="Deutsch").click()
     assert window.get_by_role("heading", level=1).inner_text().startswith("Ein Zertifikat")
     assert window.evaluate("document.documentElement.lang") == "de"
+    window.get_by_text("Löschzertifikat EC-").wait_for()
+
+
+def test_a_refusal_is_said_in_german(look: Look, issued: Issued, window: Page) -> None:
+    changed = bytearray(issued.pdf)
+    changed[-40] ^= 1
+    assert look(pdf=bytes(changed))[1] == [
+        "FAIL\nDoes not hold: this very file: the log recorded other bytes than these."
+    ]
+    window.get_by_role("button", name="Deutsch").click()
+    window.get_by_text("Stimmt nicht: genau diese Datei: das Protokoll hat andere Bytes").wait_for()
+
+
+def test_every_reason_has_german_words() -> None:
+    text = FILE.read_text()
+    reasons = set(re.findall(r'(?:need\(.*, |Refusal\()"([^"]+)"\)', text))
+    (german,) = re.findall(r"reasons: \{\n(.*?)\n    \}", text, re.DOTALL)
+    assert reasons == set(re.findall(r'^      "([^"]+)": "', german, re.MULTILINE))
 
 
 def test_altered_ones_do_not(look: Look, issued: Issued, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from expunge.audit.checkpoint import COSIGNATURE, parse_keys
 from expunge.certificates.kinds import REVOKED_BECAUSE, WORDING, Kind, RevocationReason
 from expunge.certificates.offline import other
-from expunge.certificates.offline.findings import all_hold
+from expunge.certificates.offline.findings import all_hold, trouble
 from expunge.certificates.offline.trust import Trust, read_roots
 from expunge.certificates.offline.verification import Outcome, verify
 from expunge.certificates.status import day
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ],
         )
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"expunge-verify: {error}\n")
+        sys.stderr.write(f"expunge-verify: {trouble(error)}\n")
         return USAGE
     outcome = verify(
         pdf,

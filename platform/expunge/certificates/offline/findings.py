@@ -30,3 +30,10 @@ def finding(subject: str, look: Callable[[], str]) -> Finding:
 def all_hold(findings: Iterable[Finding]) -> bool:
     """Say whether nothing that was looked at failed."""
     return all(item.holds is not False for item in findings)
+
+
+def trouble(error: OSError | ValueError) -> str:
+    """Return in words why files could not be looked at."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    return f"{error}."

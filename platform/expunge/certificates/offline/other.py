@@ -19,7 +19,7 @@ from expunge.audit.checkpoint import parse_keys
 from expunge.audit.disclosure import DisclosureError, read_disclosure, require_opened
 from expunge.audit.export import read_export
 from expunge.audit.replay import Entry
-from expunge.certificates.offline.findings import Finding, Refusal, all_hold, finding
+from expunge.certificates.offline.findings import Finding, Refusal, all_hold, finding, trouble
 from expunge.certificates.offline.log import read_log
 from expunge.certificates.offline.trust import Trust, read_roots
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         shown = options.file.read_bytes() if options.what == DISCLOSURE else b""
         options.log.open("rb").close()
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"expunge-verify: {error}\n")
+        sys.stderr.write(f"expunge-verify: {trouble(error)}\n")
         return USAGE
     found = (
         verify_disclosure(shown, options.log, trust, kept)

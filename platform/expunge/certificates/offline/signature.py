@@ -83,7 +83,9 @@ def _peeled(renewals: Sequence[EmbeddedPdfSignature], roots: Roots, at: datetime
         try:
             moment = stamp_moment(stamp.signed_data, stamp.compute_digest, chain_context(roots, at))
         except TokenError as error:
-            raise Refusal(f"The timestamp of a renewal {error}, or it ended.") from error
+            raise Refusal(
+                f"The timestamp of a renewal does not hold, or it ended: it {error}."
+            ) from error
         if moment > at:
             raise Refusal("The timestamps of the file are not in the order of their moments.")
         at = moment

@@ -59,4 +59,4 @@ def timestamp_moment(token: bytes, stamped: bytes, roots: Roots, what: str) -> d
     try:
         return token_moment(token, stamped, roots)
     except TokenError as error:
-        raise Refusal(f"The timestamp of {what} {error}.") from error
+        raise Refusal(f"The timestamp of {what} does not hold: it {error}.") from error

@@ -12,6 +12,8 @@ FOLDER = Path(__file__).parent
 PLACE = re.compile(r"\{(\w+)\}")
 NUMBER = re.compile(r"(?P<number>[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?P<percent> ?%)?")
 NAMES = frozenset({"method", "next"})
+VERBATIM = frozenset({"signer", "moment", "origin", "length", "file", "place", "schema", "who"})
+"""Places that are filled as they are: names, moments and what a program calls its own."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 STOP = ". "
 SEPARATORS = ("; ", ": ", STOP, ", ", " and ", " ")
@@ -74,9 +76,14 @@ def _said(sentence: str, language: str) -> str | None:
 
 def _filled(phrase: Phrase, sentence: str, language: str) -> str | None:
     found = phrase.pattern.fullmatch(sentence)
-    if found is None or any(STOP in text for text in found.groupdict().values()):
+    if found is None:
+        return None
+    given = found.groupdict()
+    if any(STOP in text for name, text in given.items() if name not in VERBATIM):
         return None  # a place holds no more than one sentence
-    parts = {name: _said(text, language) for name, text in found.groupdict().items()}
+    parts = {
+        name: text if name in VERBATIM else _said(text, language) for name, text in given.items()
+    }
     for name in NAMES & parts.keys():  # a method of later days goes by its own name
         parts[name] = parts[name] or (found[name] if NAME.fullmatch(found[name]) else None)
     whole = {name: text for name, text in parts.items() if text is not None}
@@ -122,7 +129,8 @@ class Book:
 @cache
 def _book(language: str) -> Book:
     """Read a phrasebook: a line of the original, then ``= `` and the same in the language."""
-    pairs = list(_pairs((FOLDER / f"{language}.txt").read_text(encoding="utf-8")))
+    files = sorted(FOLDER.glob(f"{language}*.txt"))
+    pairs = [pair for file in files for pair in _pairs(file.read_text(encoding="utf-8"))]
     patterns = [pair for pair in pairs if PLACE.search(pair[0])]
     patterns.sort(key=lambda pair: len(PLACE.sub("", pair[0])), reverse=True)
     return Book(

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import get_language
+
+from expunge.certificates.phrases import Unspoken
+from expunge.certificates.phrases import said as spoken
 
 SECONDS = 20
 MEMORY = 2**30
@@ -40,6 +44,23 @@ class Checked:
         """Return how it came out, in a word for the page."""
         words = {VALID: "valid", NOT_VALID: "not_valid", REVOKED: "revoked"}
         return "unlooked" if self.code is None else words.get(self.code, "unlooked")
+
+    @property
+    def title(self) -> tuple[str, str]:
+        """Return what kind of document it is, and the language of that."""
+        return in_words((self.said.get("certificate") or {}).get("title", ""))
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """Return what was looked at, in the reader's language where it has the words."""
+        return [
+            {
+                "holds": item["holds"],
+                "subject": in_words(item["subject"]),
+                "sentence": in_words(item["sentence"]),
+            }
+            for item in self.said.get("findings", ())
+        ]
 
 
 def check(pdf: bytes, roots: bytes, log_keys: str, optional: Mapping[str, bytes]) -> Checked:
@@ -68,6 +89,15 @@ def check(pdf: bytes, roots: bytes, log_keys: str, optional: Mapping[str, bytes]
         return Checked(done.returncode, json.loads(done.stdout))
     except ValueError:
         return Checked(None if done.returncode < 0 else USAGE, {})
+
+
+def in_words(sentence: str) -> tuple[str, str]:
+    """Return a sentence of the program in the reader's language, and the language it is in."""
+    language = (get_language() or "en").partition("-")[0]
+    try:
+        return spoken(sentence, language), language
+    except (Unspoken, OSError):
+        return sentence, "en"
 
 
 @contextmanager
