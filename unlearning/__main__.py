@@ -45,6 +45,7 @@ from contract.catalog import CATALOG
 from contract.result import JobError, Result
 from unlearning import api, registry
 from unlearning.delta import apply_delta
+from unlearning.engine import processes
 from unlearning.run import run
 from unlearning.serving import compose_into
 from unlearning.spec import CHECKPOINT_SECONDS
@@ -76,17 +77,19 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "run" and options.job.is_dir():
         return run(options.job, checkpoint_seconds=options.checkpoint_every)
     try:
-        sys.stdout.write(_answer(options))
+        code, stream, words = 0, sys.stdout, _answer(options)
     except JobError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 1
-    return 0
+        code, stream, words = 1, sys.stderr, f"{error.message}\n"
+    if processes.rank() == 0:  # the first of several processes speaks
+        stream.write(words)
+    return code
 
 
 def _answer(options: argparse.Namespace) -> str:
     """Do what the command says; returns what there is to print."""
     if options.command == "run":
-        return _told(api.run_job(api.read_job_file(options.job)))
+        job = api.read_job_file(options.job)
+        return _told(api.run_job(job, checkpoint_seconds=options.checkpoint_every))
     if options.command == "methods":
         return _method(options.name) if options.name else _methods()
     if options.command == "apply-delta":

@@ -28,6 +28,7 @@ from unlearning.delta import write_delta
 from unlearning.engine import processes
 from unlearning.given import Records, plain, read
 from unlearning.run import run
+from unlearning.spec import CHECKPOINT_SECONDS
 from verification.families import device_for
 
 Save = Literal["whole", "adapter", "delta"]
@@ -102,7 +103,7 @@ def read_job_file(path: Path) -> Job:
     return replace(job, **placed)
 
 
-def run_job(job: Job) -> Result:
+def run_job(job: Job, *, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> Result:
     """Run a job in a folder of its own; raises ``JobError`` when it fails."""
     output = Path(job.output).resolve()
     try:
@@ -111,13 +112,13 @@ def run_job(job: Job) -> Result:
             raise JobError(ErrorCode.BAD_JOB, message)
         output.parent.mkdir(parents=True, exist_ok=True)
         if job.work is not None:
-            return _run_in(Path(job.work).resolve(), job, output)
-        return _run_apart(job, output)
+            return _run_in(Path(job.work).resolve(), job, output, checkpoint_seconds)
+        return _run_apart(job, output, checkpoint_seconds)
     except OSError as error:
         raise _unwritable(error) from error
 
 
-def _run_apart(job: Job, output: Path) -> Result:
+def _run_apart(job: Job, output: Path, seconds: float) -> Result:
     """Run a job in a private folder that ends with it.
 
     It is beside the output, so that the result only needs to be renamed, and of several processes
@@ -127,13 +128,13 @@ def _run_apart(job: Job, output: Path) -> Result:
     made = tempfile.mkdtemp(prefix=".forget-", dir=output.parent) if first else ""
     folder = Path(processes.told(made, device))
     try:
-        return _run_in(folder, job, output)
+        return _run_in(folder, job, output, seconds)
     finally:
         if first:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run_in(folder: Path, job: Job, output: Path) -> Result:
+def _run_in(folder: Path, job: Job, output: Path, seconds: float) -> Result:
     """Run a job in a folder; of several processes, the first writes and reads for all."""
     first, device = processes.rank() == 0, device_for(job.device)
     whole = folder / "result" if job.save == "delta" else output
@@ -141,7 +142,7 @@ def _run_in(folder: Path, job: Job, output: Path) -> Result:
     if first:
         _write(folder, job, model, whole)
     processes.told(None, device)
-    run(folder)
+    run(folder, checkpoint_seconds=seconds)
     result = processes.told(read_result(folder) if first else None, device)
     if result.failure is not None:
         code, message = result.failure.code, result.failure.message

@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -97,21 +97,32 @@ def apply_delta(base: Path, folder: Path, target: Path) -> Delta:
     manifest says; nothing is left behind then.
     """
     delta = read_delta(folder)
-    if folder_digest(base) != delta.base:
+    if target.exists():
+        message = f"{target.name} is there already; name a new folder for the model"
+        raise JobError(ErrorCode.BAD_JOB, message)
+    if not base.is_dir() or not any(base.iterdir()) or folder_digest(base) != delta.base:
         message = "the delta belongs to another base model: the digest of the folder differs"
         raise JobError(ErrorCode.MODEL_CHANGED, message)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _rebuild(base, folder, delta, partial)
-        if _digests(partial) != delta.weights or _others(partial) != delta.files:
+        if not _rebuilt(base, folder, delta, partial):
             message = "the delta does not give what its manifest says; its files were changed"
             raise JobError(ErrorCode.MODEL_CHANGED, message)
         partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return delta
+
+
+def _rebuilt(base: Path, folder: Path, delta: Delta, target: Path) -> bool:
+    """Write the model, and say whether it is the one of the manifest."""
+    try:
+        _rebuild(base, folder, delta, target)
+    except (FileNotFoundError, KeyError, SafetensorError):
+        return False
+    return _digests(target) == delta.weights and _others(target) == delta.files
 
 
 def _rebuild(base: Path, folder: Path, delta: Delta, target: Path) -> None:

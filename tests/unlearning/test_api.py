@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from unlearning import api, forget, models
 from unlearning.__main__ import main
 from unlearning.data import encode
 from unlearning.delta import apply_delta, read_delta
+from unlearning.engine import checkpoints
 from unlearning.reference import mean_nll
 from verification.families import family
 
@@ -123,6 +126,11 @@ def test_a_delta_holds_what_changed_and_gives_the_same_tensors_back(
     save_file(tensors, delta / "delta.safetensors")
     with pytest.raises(JobError, match="does not give"):
         apply_delta(base, delta, place / "no")
+    (delta / "delta.safetensors").write_bytes(b"half a file")
+    with pytest.raises(JobError, match="does not give"):
+        apply_delta(base, delta, place / "no")
+    with pytest.raises(JobError, match="there already"):
+        apply_delta(base, delta, place / "again")
     assert not (place / "no").exists()
 
 
@@ -169,6 +177,37 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(place: Path, clinic: An
         forget(base, clinic.forget, place / "person.jsonl")
     assert not out.exists()
     assert [item.name for item in place.iterdir() if item.name.startswith(".")] == []
+
+
+@pytest.mark.training
+def test_an_interrupted_call_goes_on_and_ends_with_the_same_model(
+    place: Path, clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = api.Job(
+        model=str(place / "models/clinic"),
+        records=str(place / "person.jsonl"),
+        retain=str(place / "others.jsonl"),
+        output=str(place / "unbroken"),
+        settings=FAST,
+        device="cpu",
+    )
+    api.run_job(job)
+    save, steps = checkpoints.save, []
+
+    def interrupted(context: Any, phase: Any, progress: Any, *more: Any) -> None:
+        save(context, phase, progress, *more)
+        steps.append(progress.step)
+        if steps == [1, 2]:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(checkpoints, "save", interrupted)
+    broken = replace(job, output=str(place / "broken"), work=str(place / "work"))
+    with pytest.raises(JobError, match="the same call goes on where it was"):
+        api.run_job(broken, checkpoint_seconds=0)
+    assert not (place / "broken").exists()
+    api.run_job(broken, checkpoint_seconds=0)
+    assert steps[:3] == [1, 2, 3]
+    assert folder_digest(place / "broken") == folder_digest(place / "unbroken")
 
 
 def test_half_a_weight_file_is_no_model(place: Path, clinic: Any) -> None:

@@ -13,20 +13,22 @@ import pytest
 from safetensors.torch import load_file
 
 from contract.event import read_events
-from contract.result import ErrorCode, read_result
+from contract.record import write_records
+from contract.result import ErrorCode
 from tests.unlearning.engine import together
-from unlearning.run import run
+from unlearning.__main__ import main
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
 TWO = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone")
 
 
-def started(*command: str) -> None:
+def started(*command: str) -> str:
     whole = [sys.executable, *command]
     done = subprocess.run(
         whole, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 @pytest.mark.training
@@ -48,20 +50,22 @@ def test_two_processes_train_what_one_does_and_resume_where_they_were(tmp_path: 
 
 
 @pytest.mark.training
-def test_a_job_in_two_processes_saves_the_model_that_one_makes(
-    tmp_path: Path, whole: Any, make_job: Any
+def test_a_job_file_in_two_processes_makes_the_model_that_one_makes(
+    tmp_path: Path, whole: Any, clinic: Any
 ) -> None:
-    settings = {"steps": 3, "stop": {"collapse": 50}}
-    one, two = (make_job("npo", whole, settings, name=name) for name in ("one", "two"))
-    assert run(one) == 0
-    started(*TWO, "-m", "unlearning", "run", str(two))
-    results = [read_result(folder) for folder in (one, two)]
-    assert results[1].status == "completed" and results[1].model is not None
-    losses = [result.metrics["forgetting_loss"] for result in results]
-    assert losses[1] == pytest.approx(losses[0], abs=1e-4)
-    alone, together_ = (load_file(folder / "output/model.safetensors") for folder in (one, two))
+    write_records(tmp_path / "person.jsonl", clinic.forget)
+    write_records(tmp_path / "others.jsonl", clinic.retain)
+    job = {"model": str(whole.path), "records": "person.jsonl", "retain": "others.jsonl"}
+    for name in ("one", "two"):
+        content = {**job, "settings": {"steps": 3}, "device": "cpu", "output": name}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert main(["run", str(tmp_path / "one.json")]) == 0
+    said = started(*TWO, "-m", "unlearning", "run", str(tmp_path / "two.json"))
+    assert said.count("the model is in") == 1
+    alone, together_ = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert alone.keys() == together_.keys()
     assert max(float((alone[name] - together_[name]).abs().max()) for name in alone) < 1e-5
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".")] == []
 
 
 def test_a_method_that_works_in_one_process_says_so(
