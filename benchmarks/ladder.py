@@ -53,8 +53,9 @@ class Cell:
     """One person forgotten by one row's method, and verified.
 
     ``unlearning`` and ``verifying`` are CPU seconds; ``searching`` this person's share of the
-    search. ``lost`` is the worst relative loss of accuracy on what is kept. ``failure`` says why
-    there is no model.
+    search. ``lost`` is the worst relative loss of accuracy on what is kept, ``left`` the share of
+    the memorisation that is left and ``told`` the AUC of the loss against strangers, where they
+    were noted. ``failure`` says why there is no model.
     """
 
     row: str
@@ -65,6 +66,8 @@ class Cell:
     verifying: float = 0.0
     verdicts: Mapping[str, str] = field(default_factory=dict)
     lost: float | None = None
+    left: float | None = None
+    told: float | None = None
     findings: Sequence[str] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
@@ -169,17 +172,20 @@ class Bench:
             cell,
             verifying=time.process_time() - began,
             verdicts=verdicts,
-            lost=_lost(report),
+            lost=_estimate(report, "utility"),
+            left=_estimate(report, "residual", "Residual fraction of the memorisation"),
+            told=_estimate(report, "membership", "Loss attack, AUC"),
             findings=findings_of(report),
         )
 
 
-def _lost(report: Report | None) -> float | None:
+def _estimate(report: Report | None, check: str, name: str = "") -> float | None:
     values = [
         estimate.value
         for item in (report.checks if report else ())
-        if item.check == "utility"
+        if item.check == check and not item.attack
         for estimate in item.estimates
+        if name in {"", estimate.name}
     ]
     return max(values, default=None)
 
@@ -252,6 +258,8 @@ def row_summary(row: str, own: Sequence[Cell], reference: Mapping[Any, float]) -
         "ratio": _mean(ratios),
         "worst_ratio": round(max(ratios), 3) if ratios else None,
         "verifying": _mean([cell.verifying for cell in made]),
+        "left": _mean([cell.left for cell in made if cell.left is not None]),
+        "told": _mean([cell.told for cell in made if cell.told is not None]),
         "lost": _mean(losses),
         "worst_lost": round(max(losses), 4) if losses else None,
         "findings": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
