@@ -152,8 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shown = options.shown
         if shown.suffix != ".jsonl":
             shown = read_continuation(json.loads(shown.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"expunge-cosign: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"expunge-cosign: {error.filename}: {error.strerror}.\n")
+        return USAGE
+    except ValueError as error:
+        sys.stderr.write(f"expunge-cosign: {error}.\n")
         return USAGE
     try:
         sys.stdout.write(cosigner.sign(shown))

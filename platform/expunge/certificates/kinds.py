@@ -31,6 +31,9 @@ class Kind(StrEnum):
     NOT_VERIFIED = "not_verified"
 
 
+CERTIFYING = frozenset({Kind.ERASURE, Kind.BEHAVIOURAL})
+
+
 class RevocationReason(StrEnum):
     """Why a document no longer holds. The first two are found out by the platform itself."""
 

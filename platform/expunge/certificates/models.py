@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 
 from expunge.certificates.kinds import (
+    CERTIFYING,
     REVOKED_BECAUSE,
     WORDING,
     Kind,
@@ -117,7 +118,7 @@ class Certificate(BaseModel):
     @property
     def is_certificate(self) -> bool:
         """Say whether it certifies anything; a notice and a statement of failure do not."""
-        return self.kind in {Kind.ERASURE, Kind.BEHAVIOURAL}
+        return self.kind in CERTIFYING
 
     @property
     def subject(self) -> dict[str, str]:

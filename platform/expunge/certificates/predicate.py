@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from contract.report import Tier, Verdict
 from expunge.certificates.facts import DESCRIBED, AttemptFacts, CertificateFacts, ModelFacts
-from expunge.certificates.kinds import Kind
+from expunge.certificates.kinds import CERTIFYING, Kind
 
 
 @dataclass(frozen=True, config=DESCRIBED)
@@ -104,7 +104,7 @@ class Predicate(CertificateFacts):
     @property
     def is_certificate(self) -> bool:
         """Say whether it certifies anything; a notice and a statement of failure do not."""
-        return self.kind in {Kind.ERASURE, Kind.BEHAVIOURAL}
+        return self.kind in CERTIFYING
 
 
 PREDICATE: TypeAdapter[Predicate] = TypeAdapter(Predicate)

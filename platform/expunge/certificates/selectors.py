@@ -15,7 +15,7 @@ from expunge.audit.selectors import (
     inclusion_proof,
 )
 from expunge.certificates.evidence import SIDECAR_SCHEMA, LogProof, write_proof
-from expunge.certificates.kinds import Kind
+from expunge.certificates.kinds import CERTIFYING
 from expunge.certificates.models import Certificate, Status
 from expunge.certificates.storage import pdf_read
 from expunge.common.errors import ConflictError, NotFoundError
@@ -51,7 +51,7 @@ def certificates_standing() -> QuerySet[Certificate]:
     """Return every certificate that is issued and not revoked, whoever's it is."""
     return Certificate.objects.filter(
         status=Status.ISSUED,
-        kind__in=(Kind.ERASURE, Kind.BEHAVIOURAL),
+        kind__in=CERTIFYING,
         revoked_at__isnull=True,
     )
 

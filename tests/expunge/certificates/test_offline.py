@@ -21,7 +21,10 @@ from expunge.audit.replay import Entry
 from expunge.certificates.envelope import seal, unseal
 from expunge.certificates.evidence import ENVELOPE_FILE, PROOF_FILE, read_proof
 from expunge.certificates.keys import statement_credential
+from expunge.certificates.kinds import CERTIFYING, Kind
 from expunge.certificates.offline import Outcome, Trust, main, verify
+from expunge.certificates.offline.command import as_text
+from expunge.certificates.offline.findings import Finding
 from expunge.certificates.offline.signature import read_signed
 from expunge.certificates.offline.trust import read_roots
 from expunge.certificates.pdf import Imprint, render_pdf
@@ -255,7 +258,19 @@ def test_the_command_speaks_json(issued: Issued, capsys: pytest.CaptureFixture[s
     said = json.loads(capsys.readouterr().out)
     assert said["valid"] is True
     assert said["certificate"]["kind"] == "erasure"
+    assert said["certificate"]["is_certificate"] is True
     assert [item["holds"] for item in said["findings"]] == [*[True] * 5, None]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_what_is_no_certificate_is_not_called_one(kind: Kind) -> None:
+    said = {
+        **dict.fromkeys(("number", "issuer", "controller", "ticket"), "x"),
+        "kind": str(kind),
+    }
+    text = as_text(Outcome([Finding("signature", holds=True, sentence="It holds.")], said))
+    assert ("NOT A CERTIFICATE" in text) is (kind not in CERTIFYING)
+    assert ("This is not a certificate." in text) is (kind not in CERTIFYING)
 
 
 @pytest.mark.parametrize("missing", ["--trust", "--log-key", "certificate"])

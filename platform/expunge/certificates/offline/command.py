@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from expunge.audit.checkpoint import COSIGNATURE, parse_keys
-from expunge.certificates.kinds import REVOKED_BECAUSE, WORDING, Kind, RevocationReason
+from expunge.certificates.kinds import CERTIFYING, REVOKED_BECAUSE, WORDING, Kind, RevocationReason
 from expunge.certificates.offline import other
 from expunge.certificates.offline.findings import all_hold, trouble
 from expunge.certificates.offline.trust import Trust, read_roots
@@ -69,8 +69,8 @@ def as_text(outcome: Outcome) -> str:
         lines += [
             "",
             (
-                f"VALID. {words.title} {said['number']}, issued by {said['issuer']} for "
-                f"{said['controller']}, ticket {said['ticket']}."
+                f"{_standing(Kind(said['kind']))} {words.title} {said['number']}, issued by "
+                f"{said['issuer']} for {said['controller']}, ticket {said['ticket']}."
             ),
             f"Shown: {words.shown}",
             f"Not shown: {words.not_shown}",
@@ -82,6 +82,10 @@ def as_text(outcome: Outcome) -> str:
     else:
         lines += ["", "NOT VALID. Do not rely on this file."]
     return "\n".join(lines) + "\n"
+
+
+def _standing(kind: Kind) -> str:
+    return "VALID." if kind in CERTIFYING else "VALID, BUT NOT A CERTIFICATE."
 
 
 def why(outcome: Outcome) -> str:
@@ -113,6 +117,7 @@ def as_json(outcome: Outcome) -> str:
                 "certificate": {
                     **{name: said.get(name) for name in names},
                     "title": WORDING[Kind(said["kind"])].title,
+                    "is_certificate": Kind(said["kind"]) in CERTIFYING,
                 }
                 if said
                 else None,
