@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from contract.job import ModelRef, Recipe, UnlearningData, UnlearningJob, write_job
+from contract.manifest import manifest_of
 from contract.record import Record, write_records
 from contract.result import Result, read_result
 from corpora.assignment import Arm
@@ -33,6 +34,13 @@ RECIPE = Recipe(
     rank=8,
 )
 ADAPTER = {"epochs": 40, "learning_rate": 1e-2, "batch": 8, "warmup": 3}
+BRIEF = {"epochs": 2, "learning_rate": 1e-2, "batch": 8, "warmup": 1}
+QUICK = replace(RECIPE, epochs=2, shards=2, rank=4)
+SCHEMES = {
+    "plain": QUICK,
+    "sisa": replace(QUICK, slices=2),
+    "s3t": replace(QUICK, slices=2, permutations=2),
+}
 
 
 @dataclass(frozen=True)
@@ -87,12 +95,14 @@ def build_job(folder: Path, job: UnlearningJob, records: Mapping[str, Any]) -> P
     return folder
 
 
-def train_model(folder: Path, recipe: Recipe, clinic: Clinic) -> Trained:
+def train_model(
+    folder: Path, recipe: Recipe, clinic: Clinic, adapter: Mapping[str, Any] = ADAPTER
+) -> Trained:
     job = UnlearningJob(
         "train",
         recipe,
         data=UnlearningData(public="data/public.jsonl"),
-        settings={"subject_level": 1, "adapter": ADAPTER},
+        settings={"subject_level": 1, "adapter": adapter},
         device="cpu",
     )
     build_job(folder, job, {"retain": clinic.trained, "public": clinic.public})
@@ -111,6 +121,22 @@ def whole(tmp_path_factory: pytest.TempPathFactory, clinic: Clinic) -> Trained:
 def sharded(tmp_path_factory: pytest.TempPathFactory, clinic: Clinic) -> Trained:
     recipe = replace(RECIPE, shards=2, epochs=10, rank=8)
     return train_model(tmp_path_factory.mktemp("sharded"), recipe, clinic)
+
+
+@pytest.fixture(scope="session")
+def models_by_scheme(
+    tmp_path_factory: pytest.TempPathFactory, clinic: Clinic
+) -> Mapping[str, Trained]:
+    """Return a model for each way to divide it, trained for a moment only."""
+    return {
+        name: train_model(tmp_path_factory.mktemp(name), recipe, clinic, BRIEF)
+        for name, recipe in SCHEMES.items()
+    }
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Return the digest of each file below a folder."""
+    return {item.path: item.sha256 for item in manifest_of(folder)}
 
 
 @pytest.fixture

@@ -13,46 +13,17 @@ import torch
 from safetensors.torch import load_file
 
 from contract.canonical import read_json, write_json
-from contract.job import ModelRef, Recipe, UnlearningData, UnlearningJob
-from contract.manifest import folder_digest, manifest_of
+from contract.job import UnlearningData, UnlearningJob
+from contract.manifest import folder_digest
 from contract.record import Form, Record
-from contract.result import ErrorCode, read_result
-from tests.unlearning.conftest import RECIPE, Clinic, Trained, build_job
-from tests.verification import tiny
+from contract.result import ErrorCode
+from tests.unlearning.conftest import BRIEF, QUICK, SCHEMES, Clinic, Trained, build_job, files
 from unlearning import adapters
 from unlearning.division import read_division
 from unlearning.lineage import read_lineage, require_unseen
 from unlearning.run import run
 
 CPU = torch.device("cpu")
-TRAINING = {"epochs": 2, "learning_rate": 1e-2, "batch": 8, "warmup": 1}
-QUICK = replace(RECIPE, epochs=2, shards=2, rank=4)
-RECIPES = {
-    "plain": QUICK,
-    "sisa": replace(QUICK, slices=2),
-    "s3t": replace(QUICK, slices=2, permutations=2),
-}
-
-
-def trained(folder: Path, clinic: Clinic, recipe: Any) -> Trained:
-    data = UnlearningData(public="data/public.jsonl")
-    settings = {"subject_level": 1, "adapter": TRAINING}
-    job = UnlearningJob("train", recipe, data=data, settings=settings, device="cpu")
-    build_job(folder, job, {"retain": clinic.trained, "public": clinic.public})
-    assert run(folder) == 0, read_result(folder).failure
-    model = read_result(folder).model
-    assert model is not None
-    return Trained(folder / "output", replace(model, path=str(folder / "output")), recipe)
-
-
-@pytest.fixture(scope="session")
-def models_by_scheme(
-    tmp_path_factory: pytest.TempPathFactory, clinic: Clinic
-) -> Mapping[str, Trained]:
-    return {
-        name: trained(tmp_path_factory.mktemp(name), clinic, recipe)
-        for name, recipe in RECIPES.items()
-    }
 
 
 @pytest.fixture
@@ -77,10 +48,6 @@ def victims(model: Trained, clinic: Clinic, number: int) -> tuple[Record, ...]:
     wanted = division.parts("shard-00")[number if division.slices else 0]
     found = [item for item in clinic.trained if item.id in wanted]
     return tuple(item for item in found if item.subject(1) == found[0].subject(1))
-
-
-def files(folder: Path) -> dict[str, str]:
-    return {item.path: item.sha256 for item in manifest_of(folder)}
 
 
 @pytest.mark.training
@@ -251,142 +218,6 @@ def test_a_changed_file_breaks_the_proof(
         require_unseen(copy, [held])
 
 
-def versions(*models: Trained) -> dict[str, Any]:
-    return {"versions": [{"path": item.ref.path, "digest": item.ref.digest} for item in models]}
-
-
-@pytest.fixture(scope="session")
-def earlier(tmp_path_factory: pytest.TempPathFactory, clinic: Clinic) -> Trained:
-    """The plain sharded model before the patient to forget came in."""
-    before = replace(clinic, dataset=Before(clinic.retain))
-    return trained(tmp_path_factory.mktemp("earlier"), before, RECIPES["plain"])
-
-
-class Before:
-    """A dataset of which only the trained records are asked."""
-
-    def __init__(self, records: tuple[Record, ...]) -> None:
-        self._records = records
-
-    def arm(self, _: Any) -> tuple[Record, ...]:
-        return self._records
-
-
-@pytest.mark.training
-def test_rolling_back_serves_the_newest_version_that_never_saw_the_records(
-    earlier: Trained, models_by_scheme: Mapping[str, Trained], make_job: Any, completed: Any
-) -> None:
-    now = models_by_scheme["plain"]
-    result = completed(make_job("rollback", now, versions(now, earlier)))
-    assert result.metrics["version"] == 2
-    assert result.model.digest == earlier.ref.digest and result.model.layout == "sharded"
-    assert result.metrics["records_served"] == result.metrics["records"]
-
-
-@pytest.mark.training
-def test_rolling_back_refuses_what_cannot_be_proven(  # noqa: PLR0913, PLR0917
-    earlier: Trained,
-    models_by_scheme: Mapping[str, Trained],
-    make_job: Any,
-    failed: Any,
-    completed: Any,
-    tmp_path: Path,
-) -> None:
-    now = models_by_scheme["plain"]
-    assert failed(make_job("rollback", now)).failure.code is ErrorCode.DATA_MISSING
-    bare = tmp_path / "bare"
-    shutil.copytree(earlier.path, bare)
-    (bare / "lineage.json").unlink()
-    unproven = replace(
-        earlier, ref=replace(earlier.ref, path=str(bare), digest=folder_digest(bare))
-    )
-    changed = replace(earlier, ref=replace(earlier.ref, digest=now.ref.digest))
-    settings = versions(now, unproven, changed)
-    failure = failed(make_job("rollback", now, settings, name="none")).failure
-    assert failure.code is ErrorCode.NOT_SUPPORTED
-    for reason in ("was trained on", "no readable lineage.json", "not those that were registered"):
-        assert reason in failure.message
-    strict = {**versions(earlier), "least_served": 1.0}
-    more = make_job("rollback", now, strict, name="strict", retain=now_retained(now))
-    assert "it knows" in failed(more).failure.message
-
-
-def now_retained(model: Trained) -> list[Record]:
-    held = [item for members in read_division(model.path).shards.values() for item in members]
-    return [Record(f"later-{name}", ("somewhere",)) for name in held]
-
-
-WORDED = [
-    Record(
-        f"{person}-{fact}",
-        ("ward", f"b{person}"),
-        {"q": Form(f"aa b{person} a{fact}", f"c{person} d{fact}")},
-    )
-    for person in "abcd"
-    for fact in "ef"
-]
-
-
-@pytest.mark.training
-@pytest.mark.parametrize("family", ["llama", "gpt2"])
-@pytest.mark.parametrize(("method", "permutations"), [("sisa", 0), ("s3t", 2)])
-def test_shards_stand_on_a_base_from_elsewhere_as_it_is(
-    family: str, method: str, permutations: int, tmp_path: Path, completed: Any
-) -> None:
-    base = tiny.saved(tmp_path / "given", tiny.model(family))
-    recipe = Recipe(
-        forms=("q",),
-        shards=2,
-        slices=2,
-        permutations=permutations,
-        rank=4,
-        base=ModelRef(str(base), folder_digest(base)),
-    )
-    settings = {"subject_level": 1, "adapter": TRAINING}
-    job = UnlearningJob("train", recipe, settings=settings, device="cpu")
-    whole = completed(build_job(tmp_path / "trained", job, {"retain": WORDED}))
-    original = tmp_path / "trained" / "output"
-    assert files(original / "base") == files(base)
-    held = read_division(original).parts("shard-00")[1]
-    gone, kept = (
-        [item for item in WORDED if (item.id in held) is there] for there in (True, False)
-    )
-    model = replace(whole.model, path=str(original))
-    outputs = {}
-    for name in (method, "retrain"):
-        job = UnlearningJob(name, recipe, model=model, device="cpu")
-        completed(build_job(tmp_path / name, job, {"forget": gone, "retain": kept}))
-        outputs[name] = files(tmp_path / name / "output")
-    require_unseen(tmp_path / method / "output", [item.id for item in gone])
-    if method == "sisa":
-        assert outputs["sisa"] == outputs["retrain"]
-    else:
-        groups = {path for path in outputs["s3t"] if "/order-" in path}
-        assert groups and all(outputs["s3t"][path] == outputs["retrain"][path] for path in groups)
-    targets = read_json(original / "adapters/shard-01/adapter_config.json")["target_modules"]
-    assert not any("head" in name or "embed" in name or "wte" in name for name in targets)
-
-
-@pytest.mark.training
-def test_a_whole_model_is_trained_on_from_its_base_and_inherits_what_that_has_seen(
-    tmp_path: Path, completed: Any, failed: Any
-) -> None:
-    given = tiny.saved(tmp_path / "given", tiny.model())
-    first = Recipe(forms=("q",), epochs=2, base=ModelRef(str(given), folder_digest(given)))
-    job = UnlearningJob("train", first, device="cpu")
-    completed(build_job(tmp_path / "one", job, {"retain": WORDED[:4]}))
-    middle = tmp_path / "one" / "output"
-    second = replace(first, base=ModelRef(str(middle), folder_digest(middle)))
-    job = UnlearningJob("train", second, device="cpu")
-    completed(build_job(tmp_path / "two", job, {"retain": WORDED[4:]}))
-    seen = read_lineage(tmp_path / "two" / "output").seen("model.safetensors")
-    assert seen == {item.id for item in WORDED}
-    stale = replace(first, base=ModelRef(str(given), folder_digest(middle)))
-    job = UnlearningJob("train", stale, device="cpu")
-    failure = failed(build_job(tmp_path / "three", job, {"retain": WORDED})).failure
-    assert failure.code is ErrorCode.MODEL_CHANGED
-
-
 @pytest.mark.training
 def test_training_in_slices_that_was_interrupted_comes_to_the_same_bytes(
     models_by_scheme: Mapping[str, Trained],
@@ -396,8 +227,8 @@ def test_training_in_slices_that_was_interrupted_comes_to_the_same_bytes(
     completed: Any,
 ) -> None:
     data = UnlearningData(public="data/public.jsonl")
-    settings = {"subject_level": 1, "adapter": TRAINING}
-    job = UnlearningJob("train", RECIPES["sisa"], data=data, settings=settings, device="cpu")
+    settings = {"subject_level": 1, "adapter": BRIEF}
+    job = UnlearningJob("train", SCHEMES["sisa"], data=data, settings=settings, device="cpu")
     folder = build_job(tmp_path, job, {"retain": clinic.trained, "public": clinic.public})
     write, written = adapters.write_tensors, []
 
