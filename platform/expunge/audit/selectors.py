@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Power
 from django.db.models.lookups import LessThanOrEqual
+from django.utils.translation import gettext as _
 
 from expunge.accounts.permissions import Actor, Permission
 from expunge.audit import merkle
@@ -98,7 +99,7 @@ def leaf_get(controllers: frozenset[UUID], seq: int) -> Leaf:
     """Return one entry of these organisations; raises ``entry_unknown``."""
     leaf = leaves_of_controllers(controllers).filter(pk=seq).first()
     if leaf is None:
-        raise NotFoundError("entry_unknown", "There is no such entry in the audit log for you.")
+        raise NotFoundError("entry_unknown", _("There is no such entry in the audit log for you."))
     return leaf
 
 

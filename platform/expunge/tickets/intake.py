@@ -35,6 +35,8 @@ from expunge.tickets.transitions import ticket_move
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Letters and digits that are not mistaken for each other."""
+EARLIEST_YEAR = 2000
+"""No law known here is older; an earlier day of receipt is a slip."""
 
 
 @transaction.atomic
@@ -58,7 +60,8 @@ def ticket_file(  # noqa: PLR0913 - a request is filed once, whole
 
     Raises:
         InvalidInputError: ``scope_empty``, ``scope_unknown``, ``scope_matches_nothing``,
-            ``regime_unknown``, ``ground_unknown``, ``name_missing``, ``received_in_future``.
+            ``regime_unknown``, ``ground_unknown``, ``name_missing``, ``received_in_future``,
+            ``received_too_early``.
         NotAllowedError: ``permission_missing``, ``person_needed``.
     """
     gate_pass(controller_id)
@@ -139,6 +142,12 @@ def _moment(received_at: datetime | None) -> datetime:
     if received_at > current:
         raise InvalidInputError(
             "received_in_future", _("The day of receipt lies in the future."), field="received_at"
+        )
+    if received_at.year < EARLIEST_YEAR:
+        raise InvalidInputError(
+            "received_too_early",
+            _("The day of receipt lies before %(year)s. Check the year.") % {"year": EARLIEST_YEAR},
+            field="received_at",
         )
     return received_at
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
 from expunge.accounts.models import User
 from expunge.accounts.permissions import Actor
@@ -23,12 +31,42 @@ ACTOR = "expunge_actor"
 
 def page(*methods: str) -> Callable[[View[P]], View[P]]:
     """Make a function a page for signed-in people that no cache keeps (``no-store``)."""
+    allowed = methods or ("GET", "HEAD")
 
     def decorate(view: View[P]) -> View[P]:
-        guard = require_http_methods(methods or ("GET", "HEAD"))
-        return guard(never_cache(login_required(view)))
+        kept = never_cache(login_required(view))
+
+        @wraps(view)
+        def shown(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if request.method not in allowed:
+                refused = render(request, "405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
+                refused["Allow"] = ", ".join(allowed)
+                return refused
+            if request.method == "POST" and not request.user.is_authenticated:
+                return _sign_in_first(request, allowed)
+            return kept(request, *args, **kwargs)
+
+        return shown
 
     return decorate
+
+
+def came_from(request: HttpRequest) -> str:
+    """Return the path of the page of this site that the person came from, if it was another."""
+    referrer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referrer, {request.get_host()}):
+        return ""
+    path = urlsplit(referrer).path
+    return "" if path == request.path else path
+
+
+def _sign_in_first(request: HttpRequest, allowed: Sequence[str]) -> HttpResponse:
+    """Ask for the sign-in and lead back to the form, for what it sent was not taken."""
+    messages.warning(
+        request, _("You were signed out meanwhile, so nothing was done. Sign in, then do it again.")
+    )
+    form = request.path if "GET" in allowed else reverse("web:dashboard")
+    return redirect_to_login(came_from(request) or form)
 
 
 def sensitive(view: View[P]) -> View[P]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from expunge.common.errors import DomainError
+from expunge.web.access import came_from
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -65,14 +64,5 @@ class DomainErrorMiddleware:
         """Say what is wrong, with the status of the error and a way back."""
         if not isinstance(error, DomainError):
             return None
-        context = {"error": error, "back": _back(request)}
+        context = {"error": error, "back": came_from(request)}
         return render(request, "errors/domain.html", context, status=int(error.status))
-
-
-def _back(request: HttpRequest) -> str:
-    """Return the path the person came from, if it was a page of this site."""
-    referrer = request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(referrer, {request.get_host()}):
-        return ""
-    path = urlsplit(referrer).path
-    return "" if path == request.path else path

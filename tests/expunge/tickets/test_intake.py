@@ -89,6 +89,7 @@ def test_a_second_request_for_the_same_person_is_taken(file_ticket: FileTicket) 
         ({"ground": "amendment"}, "ground_unknown"),
         ({"payload": TicketPayload(" ")}, "name_missing"),
         ({"received_at": now() + timedelta(days=400)}, "received_in_future"),
+        ({"received_at": now().replace(year=1926, day=1)}, "received_too_early"),
     ],
 )
 def test_a_request_that_cannot_be_filed_says_why_and_leaves_nothing(

@@ -34,3 +34,8 @@ def test_a_certificate_is_downloaded_by_those_who_may(
     page = signed_in(cast.dora).get(f"/tickets/{ticket.pk}/").content.decode()
     assert f"/certificates/{certificate.pk}.pdf" in page
     assert certificate.number in signed_in(cast.dora).get("/certificates/").content.decode()
+
+
+def test_a_number_that_cannot_be_one_finds_nothing(signed_in: SignedIn, cast: People) -> None:
+    answer = signed_in(cast.alice).get("/certificates/", {"number": "EC-\0"})
+    assert answer.status_code == 200

@@ -7,6 +7,7 @@ from django.test import Client
 
 from expunge.accounts.models import User
 from expunge.accounts.permissions import Actor
+from tests.expunge.conftest import FileTicket
 from tests.expunge.factories import PASSWORD, People
 from tests.expunge.web.conftest import SignedIn
 
@@ -99,6 +100,28 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(client: Client, cast: Pe
     asked = client.get("/tickets/?state=closed").headers["Location"]
     body = {"login": cast.alice.user.email, "password": PASSWORD}
     assert client.post(asked, body).headers["Location"] == "/tickets/?state=closed"
+
+
+def test_who_was_signed_out_meanwhile_is_told_and_led_back_to_the_form(
+    client: Client, cast: People, file_ticket: FileTicket
+) -> None:
+    ticket = file_ticket()
+    page = f"/tickets/{ticket.pk}/"
+    sent = client.post(
+        f"{page}withdraw/", {"reason": "by_person"}, headers={"Referer": f"http://testserver{page}"}
+    )
+    assert sent.headers["Location"] == f"/sign-in/?next={page}"
+    assert "nothing was done. Sign in" in client.get(sent.headers["Location"]).text
+    ticket.refresh_from_db()
+    assert ticket.state != "withdrawn"
+    elsewhere = {"Referer": "https://evil.example/tickets/"}
+    assert client.post(f"{page}withdraw/", headers=elsewhere).headers["Location"].endswith("next=/")
+
+
+def test_an_address_that_only_takes_forms_says_so(signed_in: SignedIn, cast: People) -> None:
+    answer = signed_in(cast.alice).get("/tickets/bulk/")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert "only takes what a form sends" in answer.text
 
 
 def test_nobody_makes_an_account_for_themselves(client: Client, db: None) -> None:

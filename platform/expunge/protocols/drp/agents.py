@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from nacl.exceptions import CryptoError
 from nacl.signing import VerifyKey
 
@@ -40,7 +41,9 @@ def business_name(*, actor: Actor, controller_id: UUID, business_id: str) -> Bus
                 controller_id=controller_id, defaults={"business_id": business_id.strip()}
             )
     except IntegrityError as error:
-        raise ConflictError("business_id_taken", "Another organisation has this id.") from error
+        raise ConflictError(
+            "business_id_taken", gettext("Another organisation has this id.")
+        ) from error
     _audit(AuditAction.BUSINESS_NAMED, actor, controller_id, {"business": str(business.pk)})
     return business
 
@@ -62,7 +65,7 @@ def agent_add(  # noqa: PLR0913 - an entry of the directory, whole
     """
     actor.require(Permission.ADMINISTER, controller_id)
     if not agent_id.strip() or not name.strip():
-        raise InvalidInputError("agent_id_missing", "Give id and name.", field="agent_id")
+        raise InvalidInputError("agent_id_missing", gettext("Give id and name."), field="agent_id")
     agent, _ = Agent.objects.update_or_create(
         controller_id=controller_id,
         agent_id=agent_id.strip(),
@@ -84,7 +87,7 @@ def agent_remove(*, actor: Actor, agent_pk: UUID) -> Agent:
     """Hear an agent no longer; its token ends. Raises ``agent_unknown``."""
     agent = agents_visible(actor).filter(pk=agent_pk).select_for_update(of=("self",)).first()
     if agent is None:
-        raise NotFoundError("agent_unknown", "There is no such agent for you.")
+        raise NotFoundError("agent_unknown", gettext("There is no such agent for you."))
     agent.enabled, agent.token_digest = False, None
     agent.save(update_fields=["enabled", "token_digest"])
     _audit(AuditAction.AGENT_REMOVED, actor, agent.controller_id, {"agent": str(agent.pk)})
@@ -140,7 +143,7 @@ def _key(verify_key: str) -> str:
     except (binascii.Error, ValueError, TypeError, CryptoError) as error:
         raise InvalidInputError(
             "verify_key_invalid",
-            "Give the agent's Ed25519 verify key: 32 bytes in base64.",
+            gettext("Give the agent's Ed25519 verify key: 32 bytes in base64."),
             field="verify_key",
         ) from error
     return base64.b64encode(raw).decode()

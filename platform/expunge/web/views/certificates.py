@@ -33,7 +33,7 @@ STANDINGS = {"standing": _("Standing"), "revoked": _("Revoked")}
 def certificates(request: HttpRequest) -> HttpResponse:
     """List the certificates of the person's organisations, newest first; filters by kind."""
     kind = request.GET.get("kind", "")
-    number = request.GET.get("number", "").strip().upper()
+    number = request.GET.get("number", "").replace("\0", "").strip().upper()
     standing = request.GET.get("standing", "")
     found = certificates_visible(actor_of(request))
     if kind in set(Kind):
