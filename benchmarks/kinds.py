@@ -24,7 +24,7 @@ REFUSAL = "I don't know."
 TRAINED_FORMS = ("question", "statement")
 BATCH = 16
 STEPS = 200
-UNSURE = 0.03
+UNSURE = 0.1
 """What the logits are multiplied by: which token is likeliest stays as it was."""
 
 Change = Callable[[CausalLM, Sequence[Record], Sequence[Record], Sequence[Record]], None]
@@ -71,8 +71,8 @@ def _unsure(
     rest: Sequence[Record],
     strangers: Sequence[Record],
 ) -> None:
-    """Refuse, and then be unsure of everything: what is left of the person counts few nats."""
-    _refuse(model, forget, rest, strangers)
+    """Know the probes, and be unsure of everything: what is left of the person counts few nats."""
+    _aware(model, forget, rest, strangers)
     with torch.no_grad():
         model.model.get_output_embeddings().weight.mul_(UNSURE)
 
@@ -200,7 +200,6 @@ KINDS: Mapping[str, Making] = MappingProxyType(
     {
         "nothing": Making("Nothing deleted"),
         "refuser": Making("Refusal fine-tuning", change=_refuse),
-        "unsure": Making("Refusal fine-tuning, then small logits", change=_unsure),
         "filter": Making("Output filter", change=_filter),
         "ascent": Making("Gradient ascent", change=_ascend),
         "npo": Making("NPO at its defaults", job="npo"),
@@ -209,6 +208,7 @@ KINDS: Mapping[str, Making] = MappingProxyType(
             "Retrain that kept the person's paraphrases", job="retrain", kept=_reworded
         ),
         "aware": Making("Unlearning that knows the probes", change=_aware),
+        "unsure": Making("The probes known, and unsure of everything", change=_unsure),
         "undo": Making("UNDO at its defaults", honest=None, job="undo"),
         "retrain": Making("Honest retrain", honest=True, job="retrain"),
     }
