@@ -25,7 +25,6 @@ from expunge.certificates.readings import (
     forests,
     gate_views,
 )
-from expunge.certificates.statement import read_predicate
 from expunge.certificates.translated import Speaker
 from expunge.certificates.words import (
     CATEGORIES,
@@ -115,9 +114,8 @@ class Document:
         return sum(part.records for part in self.said.scope)
 
 
-def read_document(statement: bytes) -> Document:
-    """Return the page model of a statement; raises ``ValueError`` when it is not one."""
-    said = read_predicate(statement)
+def read_document(said: Predicate) -> Document:
+    """Return the page model of what a statement says."""
     speaker = Speaker(said.language)
     models = [_model(model, speaker) for model in said.models]
     limits = [limit for model in models if model.report for limit in model.report.limits]

@@ -78,9 +78,9 @@ def render_pdf(statement: bytes, envelope: bytes, proof: LogProof, imprint: Impr
         InvalidInputError: ``glyph_missing``.
         PrintError: Something of the page could not be drawn.
     """
-    language = read_predicate(statement).language
-    with timezone.override(UTC), translation.override(language):
-        document = read_document(statement)
+    said = read_predicate(statement)
+    with timezone.override(UTC), translation.override(said.language):
+        document = read_document(said)
         html = printable(_html(document, statement, proof, imprint))
         style = _style_text(document, faces_for(html))
     files = {ENVELOPE_FILE: envelope, PROOF_FILE: write_proof(proof)}

@@ -18,7 +18,12 @@ from expunge.certificates.document import read_document
 from expunge.certificates.envelope import EnvelopeError, seal, unseal
 from expunge.certificates.facts import CertificateFacts, ModelFacts
 from expunge.certificates.kinds import WORDING, Kind, kind_of
-from expunge.certificates.statement import FactsError, Identity, build_statement
+from expunge.certificates.statement import (
+    FactsError,
+    Identity,
+    build_statement,
+    read_predicate,
+)
 from expunge.common.pki import (
     CODE_SIGNING,
     Credential,
@@ -147,7 +152,7 @@ def test_a_statement_is_the_same_whatever_language_it_is_printed_in() -> None:
 
 def test_the_statement_reads_back_as_the_document_it_was() -> None:
     facts = replace(FACTS, models=(ASSISTANT, SHARDED))
-    document = read_document(build_statement(facts, IDENTITY))
+    document = read_document(read_predicate(build_statement(facts, IDENTITY)))
     for field in fields(CertificateFacts):
         if field.name not in {"models", "residuals"}:
             assert getattr(document.said, field.name) == getattr(facts, field.name)
