@@ -1,11 +1,9 @@
 """A training step: the usual way against ours, on the same batch and at the same loss.
 
-The usual way, written out below, is what public code does: a deep copy of the model stays resident
-as reference and runs at every step, each group of records has a forward pass of its own, logits of
-the whole vocabulary are computed on every position (prompt and padding included), and RMU runs
-every layer of the model three times for the states behind an early one. Ours takes the reference
-from a cache of numbers, packs the groups into one pass, runs the output layer on answer
-positions, and leaves RMU's pass at its layer.
+The usual way (:mod:`benchmarks.usual_step`) is what public code does: a resident copy of the model
+as reference, a padded pass a group, logits of the whole vocabulary everywhere. Ours takes the
+reference from a cache of numbers, packs the groups into one pass without padding, runs the output
+layer on answer positions, leaves RMU's pass at its layer, and steps by a fused AdamW.
 
     python -m benchmarks.training --save benchmarks/results/training.json
     python -m benchmarks.training --cases npo --vocabularies 8192 --steps 3   # a short look
@@ -23,7 +21,6 @@ the process held at most beyond what it held before the model was made. Over a v
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import platform
@@ -33,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,16 +38,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks.usual_step import ALPHA, BETA, COEFFICIENT, TOP, Groups, Naive
 from unlearning import packing, registry
-from unlearning.data import Sample, collate
+from unlearning.data import Sample
 from unlearning.engine import Schedule
 from unlearning.engine.fitting import BETAS, adamw
 from unlearning.forgetting import Mixture
-from unlearning.losses.states import steering_direction
-from unlearning.losses.tokens import log_rest
 from unlearning.methods.rmu import steered_layer
 from unlearning.objective import FORGET, RETAIN
 from unlearning.objectives import WANTED, Preference
@@ -58,16 +53,12 @@ from unlearning.reference import ReferenceCache
 from unlearning.selectors import Material, MlpOutputs, select
 
 CASES = ("npo", "kl", "rmu", "dpo")
-BETA, COEFFICIENT, ALPHA, TOP = 0.1, 6.5, 100.0, 64
 ROWS = {FORGET: 8, RETAIN: 24, WANTED: 8}
 LARGE, FEWER = 32_000, 4
 PROMPT, ANSWER = (24, 72), (6, 26)
 RATE, CLIP, TOLERANCE, TOLERANCE_BF16 = 1e-5, 1.0, 1e-4, 1e-2
-UNTOLD = -100
-"""The label of a position without loss, by the convention of torch."""
 WARM = 2
 """Steps that are not timed: the first ones allocate."""
-Groups = Mapping[str, Sequence[Sample]]
 
 
 def build(options: argparse.Namespace) -> Any:
@@ -93,89 +84,6 @@ def samples(group: str, vocabulary: int, rows: int) -> list[Sample]:
         ids = torch.randint(vocabulary, (prompt + answer,), generator=generator).tolist()
         made.append(Sample(f"{group}-{number}", "question", tuple(ids), prompt))
     return made
-
-
-class Naive:
-    """The usual way: a resident reference, a pass for each group, everything computed whole."""
-
-    def __init__(self, case: str, model: Any, groups: Groups, device: torch.device) -> None:
-        self._case, self._model, self._groups = case, model, groups
-        self._device = device
-        self._reference = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
-        layers, width = model.config.num_hidden_layers, model.config.hidden_size
-        self._layer = steered_layer(None, layers)
-        self._direction = steering_direction(width, 0).to(device)
-
-    def __call__(self) -> Tensor:
-        """Return the loss of a step."""
-        if self._case == "rmu":
-            return self._misdirection()
-        if self._case == "kl":
-            away = -self._mean_nll(FORGET)
-            return away + self._divergence(RETAIN)
-        keep = self._mean_nll(RETAIN)
-        gap = self._sums(self._model, FORGET) - self._before(FORGET)
-        if self._case == "dpo":
-            gap = gap - (self._sums(self._model, WANTED) - self._before(WANTED))
-        return -(2 / BETA) * functional.logsigmoid(BETA * gap).mean() + keep
-
-    def _batch(self, group: str) -> tuple[Tensor, Tensor, Tensor]:
-        rows = self._groups[group]
-        batch = collate(rows, self._device)
-        mask, labels = torch.zeros_like(batch.ids), torch.full_like(batch.ids, UNTOLD)
-        for index, row in enumerate(rows):
-            mask[index, : len(row.ids)] = 1
-            labels[index, row.start : len(row.ids)] = batch.ids[index, row.start : len(row.ids)]
-        return batch.ids, mask, labels[:, 1:].contiguous()
-
-    def _tokens(self, model: Any, group: str) -> tuple[Tensor, Tensor]:
-        ids, mask, labels = self._batch(group)
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        shifted = logits[:, :-1].contiguous().transpose(1, 2).float()
-        return functional.cross_entropy(shifted, labels, reduction="none"), labels != UNTOLD
-
-    def _sums(self, model: Any, group: str) -> Tensor:
-        return self._tokens(model, group)[0].sum(-1)
-
-    def _mean_nll(self, group: str) -> Tensor:
-        tokens, mask = self._tokens(self._model, group)
-        return tokens.sum() / mask.sum()
-
-    @torch.no_grad()
-    def _before(self, group: str) -> Tensor:
-        return self._sums(self._reference, group)
-
-    def _divergence(self, group: str) -> Tensor:
-        ids, mask, labels = self._batch(group)
-        both = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
-        with torch.no_grad():
-            before = self._reference(**both).logits[:, :-1].float().log_softmax(-1)
-        now = self._model(**both).logits[:, :-1].float().log_softmax(-1)
-        told = labels != UNTOLD
-        true, before, now = labels[told][:, None], before[told], now[told]
-        kept = before.topk(TOP, dim=-1).indices
-        absent = ~(kept == true).any(-1)
-        kept[absent, -1] = true[absent, 0]
-        before, now = before.gather(-1, kept), now.gather(-1, kept)
-        rest, rest_now = log_rest(before), log_rest(now)
-        inside = (before.exp() * (before - now)).sum(-1)
-        return (inside + rest.exp() * (rest - rest_now)).mean()
-
-    def _states(self, model: Any, group: str) -> Tensor:
-        ids, mask, labels = self._batch(group)
-        found = model(
-            input_ids=ids, attention_mask=mask, use_cache=False, output_hidden_states=True
-        )
-        states: Tensor = found.hidden_states[self._layer + 1][:, :-1][labels != UNTOLD]
-        return states.float()
-
-    def _misdirection(self) -> Tensor:
-        aim = COEFFICIENT * self._direction
-        away = (self._states(self._model, FORGET) - aim).square().mean(-1).mean()
-        with torch.no_grad():
-            before = self._states(self._reference, RETAIN)
-        keep = (self._states(self._model, RETAIN) - before).square().mean(-1).mean()
-        return away + ALPHA * keep
 
 
 class Ours:
