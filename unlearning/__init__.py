@@ -13,8 +13,9 @@ outside in:
   and a base with one LoRA adapter per shard, learned slice by slice; :mod:`unlearning.lineage`
   says what each file has seen, :mod:`unlearning.serving` how they answer;
 * :mod:`unlearning.requests` - one request after another;
-* :mod:`unlearning.engine`, :mod:`unlearning.data`, :mod:`unlearning.losses`,
-  :mod:`unlearning.reference`, :mod:`unlearning.stopping` - what the methods are made of.
+* :mod:`unlearning.engine`, :mod:`unlearning.data`, :mod:`unlearning.packing`,
+  :mod:`unlearning.losses`, :mod:`unlearning.reference`, :mod:`unlearning.stopping` - what the
+  methods are made of.
 
 It knows nothing of the platform and nothing of how its work is verified.
 """

@@ -4,7 +4,7 @@ Only answer tokens carry loss. Prompt and answer are tokenised apart, so that th
 are exactly those a deployment feeds to the model, and no token straddles the boundary; blanks
 at the end of a prompt open the answer instead, because byte-level BPE keeps a blank with the
 word that follows it. Batches are padded on the right: under a causal mask nothing looks at the
-padding, so no attention mask is needed.
+padding, so no attention mask is needed. Most models never see it (:mod:`unlearning.packing`).
 """
 
 from __future__ import annotations
