@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -257,3 +257,12 @@ def test_the_pages_need_the_token_of_the_form(
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = client.cookies
     assert strict.post("/request/withdraw/", {"sure": "on"}).status_code == 403
+
+
+def test_the_day_of_receipt_is_that_of_the_organisation(
+    followed: Callable[..., tuple[Client, Ticket]],
+) -> None:
+    client, ticket = followed(received_at=datetime(2025, 1, 6, 23, 30, tzinfo=UTC))
+    assert ticket.controller.time_zone == "Europe/Berlin"
+    page = client.get("/request/").text
+    assert "7 Jan 2025" in page and "6 Jan 2025" not in page

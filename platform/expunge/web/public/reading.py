@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from expunge.certificates.models import Certificate
 from expunge.certificates.selectors import certificates_of
+from expunge.common.clock import local_date
 from expunge.subjects.access import PERSON
 from expunge.subjects.kinds import IntakeStanding
 from expunge.subjects.kinds import Standing as Check
@@ -19,12 +20,12 @@ from expunge.web.public.words import INTAKE, Standing, standing_of
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as its person sees it. ``due_on`` is empty once it has ended."""
+    """A request as its person sees it: days where the organisation is, no ``due_on`` at the end."""
 
     organisation: str
     reference: str
     standing: Standing
-    received_at: datetime
+    received_on: date
     due_on: date | None
     paused: bool
     takes_code: bool
@@ -50,7 +51,7 @@ def _ticket(link: StatusLink) -> Seen:
         organisation=ticket.controller.name,
         reference=ticket.reference,
         standing=standing_of(ticket.state, ticket.outcome),
-        received_at=ticket.received_at,
+        received_on=local_date(ticket.received_at, ticket.controller.time_zone),
         due_on=None if ended else ticket.due_on,
         paused=ticket.paused_since is not None,
         takes_code=waits,
@@ -70,7 +71,7 @@ def _intake(link: StatusLink) -> Seen:
         organisation=intake.controller.name,
         reference=intake.reference,
         standing=INTAKE[intake.standing],
-        received_at=intake.received_at,
+        received_on=local_date(intake.received_at, intake.controller.time_zone),
         due_on=intake.due_on if waits else None,
         paused=False,
         takes_code=waits and intake.shown_at is None,
