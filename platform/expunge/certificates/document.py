@@ -219,7 +219,7 @@ def _sure(report: Report | None) -> str:
 
 def _right(said: Predicate) -> str:
     """Return the right that was exercised: law, ground and rule."""
-    rule = cited(said.citation) if said.citation else ""
+    rule = cited(said.citation).replace("Art. ", "Art.\u00a0") if said.citation else ""
     try:
         own = regime_named(said.regime)
         law, words = str(own.title), str(own.ground(said.ground).label)
