@@ -143,7 +143,7 @@ def _run_in(folder: Path, job: Job, output: Path, seconds: float) -> Result:
         _write(folder, job, model, whole)
     processes.told(None, device)
     run(folder, checkpoint_seconds=seconds)
-    result = processes.told(read_result(folder) if first else None, device)
+    result: Result = processes.told(read_result(folder) if first else None, device)
     if result.failure is not None:
         code, message = result.failure.code, result.failure.message
         if code is ErrorCode.CANCELLED:

@@ -121,10 +121,11 @@ def _attend(
 
     def beside(item: Tensor) -> Tensor:
         chosen = item[0].transpose(0, 1).index_select(0, filled)
-        return chosen.unflatten(0, (rows, width)).transpose(1, 2)
+        apart: Tensor = chosen.unflatten(0, (rows, width))
+        return apart.transpose(1, 2)
 
     rowwise = (beside(query), beside(key), beside(value))
-    found, _ = sdpa_attention_forward(module, *rowwise, attention_mask=None, **more)
+    found: Tensor = sdpa_attention_forward(module, *rowwise, attention_mask=None, **more)[0]
     found = found.flatten(0, 1)
     tokens = found.new_zeros(count + 1, *found.shape[1:]).index_copy(0, places, found)
     return tokens[None, :count], None

@@ -38,10 +38,10 @@ def whole_gates(folder: Path, job: VerificationJob, context: Context) -> tuple[G
     if job.candidate is None or job.candidate.layout != "whole":
         return ()
     path = folder / job.candidate.path
-    gates = (_contents(context, path),)
+    contents = _contents(context, path)
     if is_adapter(path) and context.profile.grants is not Tier.BEHAVIOURAL:
-        gates += (_base(context, path),)
-    return gates
+        return contents, _base(context, path)
+    return (contents,)
 
 
 def _contents(context: Context, path: Path) -> Gate:

@@ -98,7 +98,8 @@ def _sam(weights: Weights, inner: Gradient, item: Sam) -> float:
 
 
 def _smoothing(weights: Weights, inner: Gradient, item: Smoothing, seed: int) -> float:
-    total, found = 0.0, [None] * len(weights.parameters)
+    total = 0.0
+    found: list[Tensor | None] = [None] * len(weights.parameters)
     for draw in range(item.draws):
         with kept(weights.parameters):
             _disturb(weights.parameters, item.sigma, seed * 101 + draw)

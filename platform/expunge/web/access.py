@@ -46,7 +46,7 @@ def page(*methods: str) -> Callable[[View[P]], View[P]]:
                 return _sign_in_first(request, allowed)
             return kept(request, *args, **kwargs)
 
-        return shown
+        return cast("View[P]", shown)
 
     return decorate
 
