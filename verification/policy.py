@@ -2,7 +2,9 @@
 
 1. Validity gates come first: without them no number means anything.
 2. FAIL is a union claim (any one piece of evidence is enough), so the leak p-values of the
-   mandatory checks are corrected by Holm's method before one may fail the model.
+   mandatory checks are corrected by Holm's method before one may fail the model. Those of a
+   lesser profile within this one are corrected among themselves too: asking more never finds
+   less. For an honest candidate that may add up to one leak level for each such profile.
 3. PASS is an intersection claim (every mandatory check passed), each at the full level.
 4. Everything else is INCONCLUSIVE, with what would resolve it. A check that is missing never
    counts as passed.
@@ -24,13 +26,15 @@ from contract.catalog import Effect
 from contract.report import CheckResult, Gate, Tier, Verdict
 from verification.evidence import Evidence
 from verification.limits import limits_of
-from verification.profiles import PASS_ONLY_GATES, Profile, Requirement
+from verification.profiles import PASS_ONLY_GATES, PROFILES, Profile, Requirement
 from verification.statistics import holm
 from verification.wording import effect_objections, label, labelled, remedies, summary
 
 __all__ = ["Decision", "Evidence", "Mechanism", "decide", "only_underpowered", "outlook", "settle"]
 
 Mechanism = Literal["removed", "suppressed", "unknown"]
+_Key = tuple[str, str | None]
+"""A check, and the attack after which it was made."""
 _SUPPRESSION = frozenset({Effect.WEIGHT_SUPPRESSION, Effect.SERVE_SUPPRESSION})
 _IDENTITY = frozenset({"digests", "preregistration"})
 """Gates about *what* was tested; the others are about how well."""
@@ -88,7 +92,10 @@ def outlook(profile: Profile, gates: Sequence[Gate]) -> tuple[str, ...]:
 
 
 def settle(profile: Profile, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    """Mark the mandatory results and fail those whose Holm-adjusted leak p-value is small."""
+    """Mark the mandatory results and fail those whose Holm-adjusted leak p-value is small.
+
+    A finding is printed with the largest family of tests in which it stands.
+    """
     marked = [
         replace(item, mandatory=profile.requirement(item.check, item.attack) is not None)
         for item in checks
@@ -99,19 +106,43 @@ def settle(profile: Profile, checks: Sequence[CheckResult]) -> tuple[CheckResult
         for estimate in item.estimates
         if item.mandatory and estimate.p_leak is not None
     ]
-    adjusted = holm(float(estimate.p_leak or 0.0) for _, estimate in leaks)
-    found: dict[int, list[tuple[float, str]]] = {}
-    for (index, estimate), p_value in zip(leaks, adjusted, strict=True):
-        if p_value < profile.leak_alpha:
-            found.setdefault(index, []).append((p_value, estimate.name))
-    for index, own in found.items():
+    found: dict[int, dict[str, tuple[float, int]]] = {}
+    for asked in _families(profile):
+        family = [leak for leak in leaks if _key(marked[leak[0]]) in asked]
+        adjusted = holm(float(estimate.p_leak or 0.0) for _, estimate in family)
+        for (index, estimate), p_value in zip(family, adjusted, strict=True):
+            if p_value < profile.leak_alpha:
+                own = found.setdefault(index, {})
+                own.setdefault(estimate.name, (p_value, len(family)))
+    for index, names in found.items():
+        p_value, tests = min(names.values())
         reason = (
-            f"{', '.join(name for _, name in own)}: the records are told from never-trained ones "
-            f"(p = {min(own)[0]:.2g} after correction for {len(leaks)} tests)"
+            f"{', '.join(names)}: the records are told from never-trained ones "
+            f"(p = {p_value:.2g} after correction for {tests} tests)"
         )
         item = marked[index]
         marked[index] = replace(item, verdict=Verdict.FAIL, reasons=(*item.reasons, reason))
     return tuple(marked)
+
+
+def _families(profile: Profile) -> tuple[frozenset[_Key], ...]:
+    """Return the tests that are corrected together: the profile's, and those of each within it.
+
+    Whoever asks more questions must not find less. So the tests of every standard profile whose
+    requirements this one holds are corrected among themselves too, the largest family first, and
+    what the lesser profile would refuse, this one refuses.
+    """
+    own = _asked(profile)
+    within = {_asked(other) for other in PROFILES.values() if _asked(other) < own}
+    return (own, *sorted(within, key=len, reverse=True))
+
+
+def _asked(profile: Profile) -> frozenset[_Key]:
+    return frozenset((item.check, item.attack) for item in profile.requirements)
+
+
+def _key(item: CheckResult) -> _Key:
+    return item.check, item.attack
 
 
 def _verdict(
@@ -182,7 +213,7 @@ def _unmet(
     profile: Profile, evidence: Evidence, mandatory: Sequence[CheckResult]
 ) -> tuple[str, ...]:
     """Return, for every requirement that was not met, what is missing."""
-    answered = {(item.check, item.attack) for item in mandatory}
+    answered = {_key(item) for item in mandatory}
     missing = tuple(
         f"the mandatory check {item.check + (f' ({item.attack})' if item.attack else '')} was not "
         "run; run it to resolve this"

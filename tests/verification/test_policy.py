@@ -148,6 +148,35 @@ def test_a_small_p_value_among_many_questions_is_not_yet_a_leak() -> None:
     assert "after correction for 9 tests" in membership.reasons[-1]
 
 
+@given(
+    p_values=st.dictionaries(
+        st.sampled_from(sorted(clean_results(), key=str)), st.floats(0, 0.1), max_size=12
+    )
+)
+def test_who_asks_more_never_passes_what_a_lesser_profile_refuses(
+    p_values: dict[tuple[str, str | None], float],
+) -> None:
+    leaking = [
+        a_result(check, Verdict.PASS, attack, p_value)
+        for (check, attack), p_value in p_values.items()
+    ]
+    passed = {
+        name: decided(results_with(*leaking), gates_with(), name, Effect.EXACT).verdict
+        is Verdict.PASS
+        for name in PROFILES
+    }
+    assert passed["behavioural"] or not passed["erasure"]
+    assert passed["erasure"] or not (passed["gdpr"] or passed["hipaa"] or passed["exact"])
+
+
+def test_a_finding_among_few_questions_is_not_lost_among_many() -> None:
+    faint = results_with(a_result("membership", Verdict.PASS, p_leak=0.008))
+    refused = decided(faint)
+    assert refused.verdict is Verdict.FAIL
+    membership = next(item for item in refused.checks if item.check == "membership")
+    assert "p = 0.032 after correction for 4 tests" in membership.reasons[-1]
+
+
 def test_a_check_outside_the_profile_never_decides() -> None:
     extra = results_with(a_result("patching", Verdict.FAIL, p_leak=1e-12))
     decision = decided(extra)
