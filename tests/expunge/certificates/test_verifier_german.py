@@ -20,6 +20,7 @@ CAUSES = {"CheckpointError", "ProofError", "TokenError", "EvidenceError", "Envel
 NOT_HERE = (
     "key reads",
     "key is not",
+    "key is written",
     "its id",
     "no key",
     "moment a key",
