@@ -138,10 +138,10 @@ def _families(profile: Profile) -> tuple[frozenset[_Key], ...]:
 
 
 def _asked(profile: Profile) -> frozenset[_Key]:
-    return frozenset((item.check, item.attack) for item in profile.requirements)
+    return frozenset(map(_key, profile.requirements))
 
 
-def _key(item: CheckResult) -> _Key:
+def _key(item: CheckResult | Requirement) -> _Key:
     return item.check, item.attack
 
 
@@ -218,7 +218,7 @@ def _unmet(
         f"the mandatory check {item.check + (f' ({item.attack})' if item.attack else '')} was not "
         "run; run it to resolve this"
         for item in profile.requirements
-        if (item.check, item.attack) not in answered
+        if _key(item) not in answered
     )
     return missing + tuple(
         f"{label(item)}: {why}"
